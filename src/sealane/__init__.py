@@ -1,0 +1,1 @@
+"""Sealane: one pipeline in Python, on any engine, in any CI."""

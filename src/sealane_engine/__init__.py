@@ -1,0 +1,4 @@
+"""Sealane's embedded engine: speaks Dagger's session protocol and runs steps in sandboxes of its own.
+
+A second import package of the distribution: it never imports `sealane`.
+"""

@@ -1,0 +1,60 @@
+"""The one stream of what happens: steps, logs, cache verdicts, images, services.
+
+Progress, run.json, explain, provenance and the timeline read it; nothing invents a second channel.
+An event is emitted on the engine's event loop and handed to every listener at once; a listener must not block.
+Written out, an event is one line of JSON (`Event.to_json`), which is what the engine process writes to its events descriptor.
+
+kind            data
+step-start      key, name, inputs        a step that was not in the store begins to run
+step-end        key, name, seconds, exit_code, error
+cache           key, name, verdict       "hit" | "miss" | "joined": one per request for a step, with the requester's labels
+log             key, stream, text        a piece of a step's output, secrets already masked
+image           ref, origin, digest      origin is "store" | "registry" | "catalog"
+service-start   name, host, command      service-ready: seconds; service-end: exit_code
+call            module, function, verdict
+warning         message, reason
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+Listener = Callable[["Event"], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened. `time` is seconds since the epoch; `labels` come from the requester's W3C baggage."""
+
+    kind: str
+    data: Mapping[str, Any]
+    labels: Mapping[str, str] = field(default_factory=dict)
+    time: float = field(default_factory=time.time)
+
+    def to_json(self) -> str:
+        return json.dumps(
+            {"kind": self.kind, "time": round(self.time, 4), "labels": dict(self.labels), **self.data},
+            ensure_ascii=False,
+            separators=(",", ":"),
+        )
+
+
+class Events:
+    """Where events are emitted and listened to."""
+
+    def __init__(self) -> None:
+        self._listeners: list[Listener] = []
+
+    def listen(self, listener: Listener) -> Callable[[], None]:
+        """Add a listener; the answer removes it again."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def emit(self, kind: str, labels: Mapping[str, str] | None = None, **data: Any) -> None:
+        event = Event(kind, data, labels or {})
+        for listener in tuple(self._listeners):
+            listener(event)
