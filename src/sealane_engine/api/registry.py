@@ -1,0 +1,46 @@
+"""How a field of the schema finds its implementation.
+
+Each file of `api` has one `Fields` table per type it serves; `api.table` merges them. An implementation is
+
+    async def with_exec(ctx: Context, self: Container, *, args: list[str], useEntrypoint: bool = False) -> Container
+
+where `self` is the receiver's value (None for Query), arguments carry their GraphQL names with defaults filled in,
+and object arguments are already values. It answers a scalar, a value (an object), a list of either, or None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sealane_engine.protocol.call import Call
+    from sealane_engine.protocol.client import Client
+    from sealane_engine.session import Engine
+
+Implementation = Callable[..., Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What an implementation may use: the engine's rooms, who asks, and the call that is being evaluated."""
+
+    engine: Engine
+    client: Client
+    call: Call
+
+
+class Fields:
+    """The implementations of one type's fields."""
+
+    def __init__(self, type_name: str) -> None:
+        self.type_name = type_name
+        self.table: dict[str, Implementation] = {}
+
+    def __call__(self, name: str) -> Callable[[Implementation], Implementation]:
+        def add(implementation: Implementation) -> Implementation:
+            self.table[name] = implementation
+            return implementation
+
+        return add
