@@ -1,0 +1,1 @@
+"""A task board for agents: Postgres remembers, Redis queues and caches."""

@@ -1,0 +1,25 @@
+"""The load that the guide asks for: many users who read, some who write."""
+
+from locust import FastHttpUser, between, task
+
+
+class Visitor(FastHttpUser):
+    """Writes a task, then reads it again and again."""
+
+    wait_time = between(0.01, 0.1)
+
+    def on_start(self) -> None:
+        response = self.client.post("/tasks", json={"title": "sweep"})
+        self.path = f"/tasks/{response.json()['id']}"
+
+    @task(20)
+    def read(self) -> None:
+        self.client.get(self.path, name="/tasks/{id}")
+
+    @task(2)
+    def listing(self) -> None:
+        self.client.get("/tasks?limit=20", name="/tasks")
+
+    @task(1)
+    def health(self) -> None:
+        self.client.get("/health")
