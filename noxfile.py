@@ -1,0 +1,64 @@
+"""The checks of this project, one session each; all of them run in the environment that ci/setup.sh made."""
+
+from __future__ import annotations
+
+import sys
+
+import nox
+
+nox.needs_version = ">=2025.2"
+nox.options.default_venv_backend = "none"
+nox.options.sessions = ["lint", "types", "unit"]
+
+
+def pytest(session: nox.Session, *paths: str) -> None:
+    session.run(sys.executable, "-m", "pytest", "-q", *paths, *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Ruff's rules and its format."""
+    session.run(sys.executable, "-m", "ruff", "check", "--quiet", ".")
+    session.run(sys.executable, "-m", "ruff", "format", "--quiet", "--check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """mypy, strict."""
+    session.run(sys.executable, "-m", "mypy", "--no-error-summary")
+
+
+@nox.session
+def unit(session: nox.Session) -> None:
+    """Seconds, no root."""
+    pytest(session, "tests/unit")
+
+
+@nox.session
+def engine(session: nox.Session) -> None:
+    """Real mounts, sandboxes and networks: as root, or where the kernel allows user namespaces."""
+    pytest(session, "tests/engine")
+
+
+@nox.session
+def contract(session: nox.Session) -> None:
+    """The unmodified dagger-io client against the engine."""
+    pytest(session, "tests/contract")
+
+
+@nox.session
+def e2e(session: nox.Session) -> None:
+    """The commands that users type, the sample's pipeline and its seeded defects."""
+    pytest(session, "tests/e2e")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """The table of design targets."""
+    session.run(sys.executable, "benchmarks", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Every command in the documentation."""
+    pytest(session, "tests/e2e/test_docs.py")
