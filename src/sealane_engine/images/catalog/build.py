@@ -1,0 +1,229 @@
+"""Build the images of the catalog: a suite's base once, each image as a layer of packages and files on it.
+
+Commands run in the engine's own sandbox, through a function that the engine gives (`Run`). Nothing that comes from
+this host (mirrors, apt settings, caches) is part of a layer: it is mounted for the command only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from sealane_engine.errors import ExecError, ImageError, Unsupported
+from sealane_engine.images import manifest
+from sealane_engine.images.catalog import apt, downloads, minbase
+from sealane_engine.images.catalog.recipe import VERSION, Recipe
+from sealane_engine.images.flight import Flights
+from sealane_engine.images.image import Descriptor, Image, LayerSource
+from sealane_engine.oci import diff
+from sealane_engine.sandbox.plan import Bind, Content, Mount
+from sealane_engine.store.tree import Tree
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sealane_engine.events import Events
+    from sealane_engine.oci.reference import Reference
+    from sealane_engine.store.store import Store
+
+LISTS_FRESH_SECONDS = 3600
+_LISTS, _ARCHIVES = "/var/lib/apt/lists", "/var/cache/apt/archives"
+_NAMESPACE = "catalog"
+
+# What two builds would differ in goes; times after the archive's own are set back to it ($EPOCH).
+_TIDY = """
+rm -rf /tmp/* /var/tmp/* /var/cache/ldconfig/aux-cache /var/log/apt/* /var/log/alternatives.log /var/log/dpkg.log
+rm -f /var/cache/debconf/*-old /var/lib/dpkg/*-old /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow- /etc/.pwd.lock
+find / -xdev -newermt "@$EPOCH" -print0 | xargs -0 -r touch -h -c -d "@$EPOCH"
+"""
+_INSTALL = """
+apt-get -o APT::Keep-Downloaded-Packages=true install --yes --no-install-recommends "$@"
+"""
+
+
+class Run(Protocol):
+    """Run a command on a tree in a sandbox, as root, with network, never answered from a cache.
+
+    Answers the tree after it (mounts left out). Raises ExecError.
+    """
+
+    async def __call__(
+        self, tree: Tree, args: tuple[str, ...], *, env: Mapping[str, str], mounts: tuple[Mount, ...], cwd: str = "/"
+    ) -> Tree: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Base:
+    layer: str
+    source: Descriptor
+    epoch: int
+
+
+class Catalog:
+    """Builds recipes; concurrent requests for one image, or for one suite's base, share the work."""
+
+    def __init__(self, store: Store, events: Events, run: Run | None) -> None:
+        self._store, self._events, self._run = store, events, run
+        self._images: Flights[None] = Flights()
+        self._bases: Flights[_Base] = Flights()
+        self._updates: Flights[None] = Flights()
+
+    async def image(
+        self, recipe: Recipe, ref: Reference, architecture: str, labels: Mapping[str, str] | None = None
+    ) -> Image:
+        """The image of a recipe, standing in for `ref`: from the store, or built now."""
+        key = recipe.key(architecture)
+        found = self._store.result(key)
+        if found is None:
+            await self._images.join(key, lambda: self._build(key, recipe, architecture, labels))
+            found = self._store.result(key)
+            if found is None:
+                raise ImageError(f"{ref} was built and then pruned", reason="catalog-build-failed", hint="try again")
+        value = found.value
+        layers = zip(value["diff_ids"], found.layers, strict=True)
+        return Image(
+            ref=str(ref.with_digest(value["digest"])),
+            digest=value["digest"],
+            platform=f"linux/{architecture}",
+            config=value["config"],
+            origin="catalog",
+            layers=tuple(LayerSource(diff_id, layer=layer) for diff_id, layer in layers),
+            catalog=recipe.name,
+        )
+
+    async def _build(self, key: str, recipe: Recipe, architecture: str, labels: Mapping[str, str] | None) -> None:
+        name, begun = f"catalog {recipe.name}", time.monotonic()
+        self._events.emit("step-start", labels, key=key, name=name, inputs={"suite": recipe.suite})
+        error = "cancelled"
+        try:
+            base = await self._base(recipe.suite, architecture)
+            sources, lines = [(base.layer, base.source)], [f"sealane catalog: Debian {recipe.suite}"]
+            epoch = base.epoch
+            if not recipe.bare:
+                tree, epoch = await self._layers(recipe, architecture, base)
+                for layer in tree.layers[1:]:
+                    sources.append((layer, await self._describe(layer)))
+                    lines.append(f"sealane catalog: {recipe.name}")
+            created = manifest.image_config(
+                recipe.config(), architecture=architecture, created=epoch, history=lines,
+                diff_ids=[source.digest for _, source in sources],
+            )  # fmt: skip
+            self._record(key, recipe, created, sources)
+            error = ""
+        except Exception as problem:
+            error = str(problem)
+            raise
+        finally:
+            seconds = round(time.monotonic() - begun, 3)
+            self._events.emit(
+                "step-end", labels, key=key, name=name, seconds=seconds, exit_code=1 if error else 0, error=error
+            )
+
+    def _record(self, key: str, recipe: Recipe, config: dict[str, Any], sources: list[tuple[str, Descriptor]]) -> None:
+        described = manifest.describe(manifest.MEDIA_CONFIG, manifest.canonical(config))
+        digest = manifest.digest(manifest.canonical(manifest.manifest(described, [source for _, source in sources])))
+        value = {"config": config, "digest": digest, "diff_ids": config["rootfs"]["diff_ids"], "name": recipe.name}
+        inputs = {
+            "recipe": recipe.name,
+            "suite": recipe.suite,
+            "architecture": config["architecture"],
+            "version": VERSION,
+        }
+        self._store.put_result(key, "catalog-image", value, layers=[layer for layer, _ in sources], inputs=inputs)
+
+    # -------------------------------------------------------------- the base
+    async def _base(self, suite: str, architecture: str) -> _Base:
+        return await self._bases.join(f"{suite} {architecture}", lambda: self._make_base(suite, architecture))
+
+    async def _make_base(self, suite: str, architecture: str) -> _Base:
+        key = f"catalog-base:{VERSION}:{suite}:{architecture}"
+        found = self._store.result(key)
+        if found is None:
+            layer, epoch = await self._bootstrap(suite, architecture)
+            source = await self._describe(layer)
+            value = {"epoch": epoch, "source": source.to_json()}
+            inputs = {"suite": suite, "architecture": architecture, "version": VERSION}
+            self._store.put_result(key, "catalog-base", value, layers=(layer,), inputs=inputs)
+            return _Base(layer, source, epoch)
+        source = found.value["source"]
+        return _Base(
+            found.layers[0], Descriptor(source["mediaType"], source["digest"], source["size"]), found.value["epoch"]
+        )
+
+    async def _bootstrap(self, suite: str, architecture: str) -> tuple[str, int]:
+        lists = self._store.volume(_NAMESPACE, f"lists {suite} {architecture}")
+        staging, scratch = self._store.staging(), self._store.staging()
+        try:
+            async with self._store.lock_volume(lists):
+                made = await minbase.build(
+                    suite, architecture, fs=staging.fs, scratch=scratch.fs, lists=lists.path, ids=self._store.ids
+                )
+            layer = await asyncio.to_thread(self._store.commit, staging)
+        except BaseException:
+            staging.discard()
+            raise
+        finally:
+            scratch.discard()
+        return layer, made.epoch
+
+    async def _describe(self, layer: str) -> Descriptor:
+        digest, size = await asyncio.to_thread(diff.digest, self._store.layer_path(layer), self._store.ids)
+        return Descriptor(manifest.MEDIA_LAYER, digest, size)
+
+    # -------------------------------------------------------------- what comes on it
+    async def _layers(self, recipe: Recipe, architecture: str, base: _Base) -> tuple[Tree, int]:
+        if self._run is None:
+            raise Unsupported(f"{recipe.name} needs a sandbox to be built, and this engine has none")
+        fetched = [(wanted, await downloads.fetch(wanted)) for wanted in recipe.downloads]
+        tree = Tree((base.layer,))
+        with self._store.edit(tree) as edit:
+            for file in recipe.files:
+                edit.write(file.path, file.text.encode(), mode=file.mode)
+            for wanted, data in fetched:
+                edit.write(wanted.target, data)
+            edit.utime("/", base.epoch)
+        tree = edit.tree
+        mounts = self._mounts(recipe, architecture)
+        script = "".join((recipe.before, _INSTALL if recipe.packages else "", recipe.script, _TIDY))
+        try:
+            epoch = await self._refresh_lists(tree, recipe.suite, architecture, mounts)
+            env = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "EPOCH": str(epoch), "SOURCE_DATE_EPOCH": str(epoch), "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8", "HOME": "/root"}  # fmt: skip
+            args = ("sh", "-eu", "-c", script, "catalog", *recipe.packages)
+            return await self._run(tree, args, env=env, mounts=mounts), epoch
+        except ExecError as error:
+            words = " | ".join(error.stderr.strip().splitlines()[-4:])
+            raise ImageError(
+                f"building {recipe.name} failed with exit code {error.exit_code}: {words}",
+                reason="catalog-build-failed",
+                hint="check that a step reaches this machine's Debian mirror",
+            ) from error
+
+    def _mounts(self, recipe: Recipe, architecture: str) -> tuple[Mount, ...]:
+        host = apt.of_host()
+        lists = self._store.volume(_NAMESPACE, f"lists {recipe.suite} {architecture}")
+        # An image's own: two installations at once would wait for, or trip over, each other's downloads.
+        archives = self._store.volume(_NAMESPACE, f"archives {architecture} {recipe.name}")
+        return (
+            Mount("/etc/apt/sources.list.d/debian.sources", Content(b"", mode=0o644)),
+            Mount("/etc/apt/sources.list", Content(host.sources(recipe.suite).encode(), mode=0o644)),
+            Mount("/etc/apt/apt.conf.d/90host", Content("\n".join((*host.settings, "")).encode(), mode=0o644)),
+            Mount(_LISTS, Bind(lists.rel)),
+            Mount(_ARCHIVES, Bind(archives.rel)),
+        )
+
+    async def _refresh_lists(self, tree: Tree, suite: str, architecture: str, mounts: tuple[Mount, ...]) -> int:
+        """Bring the package indexes up to date if they are old; the time of the newest."""
+        lists = self._store.volume(_NAMESPACE, f"lists {suite} {architecture}")
+
+        async def update() -> None:
+            async with self._store.lock_volume(lists):
+                indexes = [file.stat().st_ctime for file in lists.path.iterdir() if file.name.endswith("InRelease")]
+                if not indexes or min(indexes) < time.time() - LISTS_FRESH_SECONDS:
+                    assert self._run is not None
+                    env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
+                    await self._run(tree, ("apt-get", "-q", "update"), env=env, mounts=mounts)
+
+        await self._updates.join(f"{suite} {architecture}", update)
+        return await asyncio.to_thread(minbase.release_time, lists.path)

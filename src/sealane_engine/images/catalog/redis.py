@@ -1,0 +1,5 @@
+"""redis."""
+
+from sealane_engine.images.catalog.recipe import Recipe
+
+RECIPES: tuple[Recipe, ...] = ()
