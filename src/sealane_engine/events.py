@@ -12,6 +12,7 @@ log             key, stream, text        a piece of a step's output, secrets alr
 image           ref, origin, digest      origin is "store" | "registry" | "catalog"
 service-start   name, host, command      service-ready: seconds; service-end: exit_code
 call            module, function, verdict
+lookup          name, type, address   a name that the step with this address asked for; type is "A", "AAAA", …
 warning         message, reason
 """
 
