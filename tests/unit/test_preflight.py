@@ -1,0 +1,59 @@
+"""The engine refuses to start, with one clear reason, where it can't work."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from sealane_engine import preflight
+from sealane_engine.errors import HostError
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    """A PATH that has every tool."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for tool in preflight.TOOLS:
+        (folder / tool.command).write_text("#!/bin/sh\n")
+        (folder / tool.command).chmod(0o755)
+    return str(folder)
+
+
+def refused(home: Path, **machine: str) -> HostError:
+    with pytest.raises(HostError) as caught:
+        preflight.check(home, **machine)
+    return caught.value
+
+
+def test_a_good_machine_passes_in_a_few_milliseconds(tmp_path: Path, path: str):
+    start = time.perf_counter()
+    preflight.check(tmp_path / "home", release="6.1.0", path=path)
+    assert time.perf_counter() - start < 0.05  # 5 ms wanted; ten times that is certainly a mistake
+
+
+def test_another_system_is_told_how_to_run_on_a_dagger_engine(tmp_path: Path, path: str):
+    error = refused(tmp_path, platform_name="darwin", path=path)
+    assert error.reason == "not-linux"
+    assert "dagger call pipeline" in str(error)
+
+
+def test_an_old_kernel_is_named(tmp_path: Path, path: str):
+    error = refused(tmp_path, release="5.10.0-28-amd64", path=path)
+    assert error.reason == "kernel-too-old"
+    assert "5.10.0-28-amd64" in error.message
+
+
+def test_a_missing_package_comes_with_the_command_that_installs_it(tmp_path: Path, path: str):
+    (Path(path) / "pasta").unlink()
+    error = refused(tmp_path, release="6.1.0", path=path)
+    assert error.reason == "package-missing"
+    assert error.hint.endswith("apt-get install -y passt")
+
+
+def test_a_home_that_is_a_file_is_refused(tmp_path: Path, path: str):
+    home = tmp_path / "home"
+    home.write_text("")
+    assert refused(home, release="6.1.0", path=path).reason == "home-unusable"
