@@ -4,7 +4,7 @@
 # shellcheck shell=sh
 
 # command:package of what the engine needs of the system, and of what only its tests want.
-engine_tools="mmdebstrap:mmdebstrap newuidmap:uidmap pasta:passt ip:iproute2 nft:nftables git:git"
+engine_tools="mmdebstrap:mmdebstrap newuidmap:uidmap pasta:passt git:git"
 test_tools="runc:runc strace:strace curl:curl"
 
 say() { printf 'sealane: %s\n' "$*" >&2; }

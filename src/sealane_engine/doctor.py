@@ -225,7 +225,11 @@ def tun(device: Path) -> Probe:
         os.close(os.open(device, os.O_RDWR | os.O_CLOEXEC))
     except OSError as error:
         return Probe(
-            "tun", False, f"{device}: {error.strerror}", "run `modprobe tun`; in a container add --device /dev/net/tun"
+            "tun",
+            False,
+            f"{device}: {error.strerror}; pasta needs it",
+            "run `modprobe tun`; in a container add --device /dev/net/tun",
+            optional=True,
         )
     return Probe("tun", True, str(device))
 

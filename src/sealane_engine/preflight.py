@@ -29,7 +29,7 @@ class Tool:
 
 
 TOOLS = (
-    Tool("pasta", "passt", "steps need it to reach the network"),
+    Tool("pasta", "passt", "without it steps reach the network by relayed TCP connections alone", needed=False),
     Tool("newuidmap", "uidmap", "an engine that isn't root needs it for the ids of its steps", rootless=True),
     Tool("newgidmap", "uidmap", "an engine that isn't root needs it for the ids of its steps", rootless=True),
     Tool("mmdebstrap", "mmdebstrap", "base images are built with it when no registry can be reached", needed=False),
@@ -39,7 +39,12 @@ TOOLS = (
 
 
 def check(
-    home: Path, *, platform_name: str = sys.platform, release: str | None = None, path: str | None = None
+    home: Path,
+    *,
+    platform_name: str = sys.platform,
+    release: str | None = None,
+    path: str | None = None,
+    rootless: bool | None = None,
 ) -> None:
     """Nothing when an engine with its store in `home` may start here.
 
@@ -58,7 +63,7 @@ def check(
             reason="kernel-too-old",
             hint="upgrade the kernel, or run on a Dagger engine with `dagger call pipeline`",
         )
-    _check_tools(search_path() if path is None else path)
+    _check_tools(search_path() if path is None else path, rootless=os.geteuid() != 0 if rootless is None else rootless)
     if home.exists() and not (home.is_dir() and os.access(home, os.W_OK | os.X_OK)):
         raise HostError(
             f"the store's folder {home} can't be written",
@@ -67,8 +72,7 @@ def check(
         )
 
 
-def _check_tools(path: str) -> None:
-    rootless = os.geteuid() != 0
+def _check_tools(path: str, *, rootless: bool) -> None:
     missing = [
         tool
         for tool in TOOLS

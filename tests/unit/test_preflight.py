@@ -22,7 +22,7 @@ def path(tmp_path: Path) -> str:
     return str(folder)
 
 
-def refused(home: Path, **machine: str) -> HostError:
+def refused(home: Path, **machine: str | bool) -> HostError:
     with pytest.raises(HostError) as caught:
         preflight.check(home, **machine)
     return caught.value
@@ -47,10 +47,16 @@ def test_an_old_kernel_is_named(tmp_path: Path, path: str):
 
 
 def test_a_missing_package_comes_with_the_command_that_installs_it(tmp_path: Path, path: str):
-    (Path(path) / "pasta").unlink()
-    error = refused(tmp_path, release="6.1.0", path=path)
+    (Path(path) / "newuidmap").unlink()
+    error = refused(tmp_path, release="6.1.0", path=path, rootless=True)
     assert error.reason == "package-missing"
-    assert error.hint.endswith("apt-get install -y passt")
+    assert error.hint.endswith("apt-get install -y uidmap")
+
+
+def test_what_only_some_steps_need_is_not_missed_at_the_start(tmp_path: Path, path: str):
+    for name in ("runc", "git", "mmdebstrap", "pasta", "newuidmap"):
+        (Path(path) / name).unlink()
+    preflight.check(tmp_path, release="6.1.0", path=path, rootless=False)
 
 
 def test_a_home_that_is_a_file_is_refused(tmp_path: Path, path: str):
