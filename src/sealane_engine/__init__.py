@@ -2,3 +2,6 @@
 
 A second import package of the distribution: it never imports `sealane`.
 """
+
+VERSION = "v0.21.8"
+"""The Dagger version whose API is served: what `{version}` answers."""

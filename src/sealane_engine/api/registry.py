@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from sealane_engine.graph.operation import Operation
+    from sealane_engine.graph.solve import Asker
     from sealane_engine.protocol.call import Call
     from sealane_engine.protocol.client import Client
     from sealane_engine.session import Engine
@@ -29,6 +31,20 @@ class Context:
     engine: Engine
     client: Client
     call: Call
+
+    @property
+    def asker(self) -> Asker:
+        from sealane_engine.graph.solve import Asker  # noqa: PLC0415  (the solver imports much)
+
+        return Asker(self.client, self.client.labels)
+
+    async def owner_ids(self, root: Operation, owner: str) -> str:
+        """An `owner` argument as numeric `uid:gid`, names looked up in a container's root."""
+        from sealane_engine.graph.users import find_owner  # noqa: PLC0415
+
+        view = self.engine.solver.view(await self.engine.solver.tree(root, self.asker))
+        uid, gid = find_owner(view, owner)
+        return f"{uid}:{gid}"
 
 
 class Fields:

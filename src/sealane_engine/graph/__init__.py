@@ -1,0 +1,1 @@
+"""Operations, their keys, and the solver that turns them into results."""

@@ -1,0 +1,92 @@
+"""Container: from images and to images."""
+# ruff: noqa: N803  (arguments carry their GraphQL names)
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from sealane_engine.api.paths import seen_file
+from sealane_engine.api.registry import Context, Fields
+from sealane_engine.api.values import Container, File, config_from_oci
+from sealane_engine.errors import InvalidInput
+from sealane_engine.graph.operation import ImageTree
+
+field = Fields("Container")
+
+
+async def from_image(ctx: Context, self: Container, address: str) -> Container:
+    """The container of an image: its root and configuration take the place of what was there."""
+    image = await ctx.engine.images.resolve(address, self.platform)
+    ctx.engine.events.emit(
+        "image", ctx.client.labels, ref=image.ref, origin=image.origin, digest=image.digest, catalog=image.catalog
+    )
+    config = config_from_oci(image.config.get("config") or {})
+    return replace(self, root=ImageTree(image), config=config, image_ref=image.ref, last=None)
+
+
+@field("from")
+async def from_(ctx: Context, self: Container, *, address: str) -> Container:
+    return await from_image(ctx, self, address)
+
+
+@field("imageRef")
+async def image_ref(ctx: Context, self: Container) -> str:
+    if not self.image_ref:
+        raise InvalidInput(
+            "Image reference can only be retrieved immediately after the 'Container.From' call",
+            reason="no-image-ref",
+            hint="ask before anything else is done to the container",
+        )
+    return self.image_ref
+
+
+async def _variants(ctx: Context, self: Container, others: list[Container] | None) -> tuple[Container, ...]:
+    return tuple(others) if others and self.root.parent is None and not self.image_ref else (self, *(others or ()))
+
+
+@field("asTarball")
+async def as_tarball(
+    ctx: Context,
+    self: Container,
+    *,
+    platformVariants: list[Container] | None = None,
+    forcedCompression: str | None = None,
+    mediaTypes: str | None = None,
+) -> File:
+    operation = await ctx.engine.image_files.tarball(
+        ctx, await _variants(ctx, self, platformVariants), forcedCompression, mediaTypes
+    )
+    return File(operation)
+
+
+@field("export")
+async def export(
+    ctx: Context,
+    self: Container,
+    *,
+    path: str,
+    platformVariants: list[Container] | None = None,
+    forcedCompression: str | None = None,
+    mediaTypes: str | None = None,
+    expand: bool = False,
+) -> str:
+    from sealane_engine.host.export import export_file  # noqa: PLC0415
+
+    tarball = await as_tarball(
+        ctx, self, platformVariants=platformVariants, forcedCompression=forcedCompression, mediaTypes=mediaTypes
+    )
+    view, _ = await seen_file(ctx, tarball.at)
+    destination = ctx.engine.client_path(ctx.client, path)
+    return str(await asyncio.to_thread(export_file, view, tarball.at.path, destination, allow_parent_dir=False))
+
+
+@field("import")
+async def import_(ctx: Context, self: Container, *, source: File, tag: str = "") -> Container:
+    view, entry = await seen_file(ctx, source.at)
+    image = await ctx.engine.image_files.load(entry.real, tag, self.platform)
+    config = config_from_oci(image.config.get("config") or {})
+    return replace(self, root=ImageTree(image), config=config, last=None)
+
+
+

@@ -1,0 +1,87 @@
+"""Host: files, directories and ports of the client's machine."""
+# ruff: noqa: N803  (arguments carry their GraphQL names)
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from sealane_engine.api.registry import Context, Fields
+from sealane_engine.api.values import Directory, File, Port, PortForward, Service
+from sealane_engine.errors import NotFound
+from sealane_engine.graph.operation import HostDirectory, HostFile, Ref
+
+query = Fields("Query")
+field = Fields("Host")
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """The machine of the client that asked."""
+
+
+@query("host")
+async def host(ctx: Context, self: None) -> Host:
+    return Host()
+
+
+@field("directory")
+async def directory(
+    ctx: Context,
+    self: Host,
+    *,
+    path: str,
+    exclude: list[str] | None = None,
+    include: list[str] | None = None,
+    noCache: bool = False,
+    gitignore: bool = False,
+) -> Directory:
+    found = ctx.engine.client_path(ctx.client, path)
+    if not found.is_dir():
+        raise NotFound(f"lstat {found}: no such directory", reason="host-path-not-found", hint="check the path")
+    operation = HostDirectory(str(found), tuple(include or ()), tuple(exclude or ()), gitignore)
+    return Directory(Ref(operation))
+
+
+@field("file")
+async def file(ctx: Context, self: Host, *, path: str, noCache: bool = False) -> File:
+    found = ctx.engine.client_path(ctx.client, path)
+    if not found.is_file():
+        raise NotFound(f"stat {found.name}: no such file", reason="host-path-not-found", hint="check the path")
+    return File(Ref(HostFile(str(found)), f"/{found.name}"))
+
+
+@field("findUp")
+async def find_up(ctx: Context, self: Host, *, name: str, noCache: bool = False) -> str | None:
+    current = ctx.engine.client_path(ctx.client, ".")
+    for folder in (current, *current.parents):
+        if (folder / name).exists():
+            return str(folder / name)
+    return None
+
+
+@field("service")
+async def service(ctx: Context, self: Host, *, ports: list[dict], host: str = "localhost") -> Service:  # type: ignore[type-arg]
+    forwards = tuple(_forward(each) for each in ports)
+    exposed = tuple(Port(each.frontend or each.backend, each.protocol) for each in forwards)
+    return Service(host=host, forwards=forwards, ports=exposed)
+
+
+@field("tunnel")
+async def tunnel(
+    ctx: Context,
+    self: Host,
+    *,
+    service: Service,
+    native: bool = False,
+    ports: list[dict] | None = None,  # type: ignore[type-arg]
+) -> Service:
+    forwards = tuple(_forward(each) for each in ports or ())
+    if not forwards:
+        forwards = tuple(PortForward(each.port, each.port if native else None, each.protocol) for each in service.ports)
+    elif native:
+        forwards += tuple(PortForward(each.port, each.port, each.protocol) for each in service.ports)
+    return replace(Service(upstream=service, forwards=forwards), ports=service.ports)
+
+
+def _forward(given: dict) -> PortForward:  # type: ignore[type-arg]
+    return PortForward(given["backend"], given.get("frontend"), given.get("protocol") or "TCP")

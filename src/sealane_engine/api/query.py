@@ -1,0 +1,44 @@
+"""Query: where chains begin."""
+
+from __future__ import annotations
+
+import platform as host_platform
+
+from sealane_engine import VERSION
+from sealane_engine.api.registry import Context, Fields
+from sealane_engine.api.values import Container, Directory, File
+from sealane_engine.graph.operation import Edit, Ref, Scratch, WriteFile
+
+query = Fields("Query")
+MACHINES = {"x86_64": "linux/amd64", "aarch64": "linux/arm64"}
+
+
+def default_platform() -> str:
+    return MACHINES.get(host_platform.machine(), "linux/amd64")
+
+
+@query("version")
+async def version(ctx: Context, self: None) -> str:
+    return VERSION
+
+
+@query("defaultPlatform")
+async def default_platform_field(ctx: Context, self: None) -> str:
+    return default_platform()
+
+
+@query("container")
+async def container(ctx: Context, self: None, *, platform: str | None = None) -> Container:
+    return Container(platform=platform or default_platform())
+
+
+@query("directory")
+async def directory(ctx: Context, self: None) -> Directory:
+    return Directory(platform=default_platform())
+
+
+@query("file")
+async def file(ctx: Context, self: None, *, name: str, contents: str, permissions: int | None = None) -> File:
+    path = "/" + name.lstrip("/")
+    mode = 0o644 if permissions is None else permissions
+    return File(Ref(Edit(Scratch(), WriteFile(path, contents.encode(), mode)), path))

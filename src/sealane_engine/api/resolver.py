@@ -1,0 +1,135 @@
+"""From a call to its value: each call is evaluated once per session, its receiver first.
+
+Calls whose answer depends on who asks (the client's machine, its secrets, its function call) carry the client's id as
+their scope, so that their ids mean the same for everybody who is handed one.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from sealane_engine.api.registry import Context, Implementation
+from sealane_engine.errors import Unsupported
+from sealane_engine.graph.flight import Flight
+from sealane_engine.protocol.call import Call
+
+if TYPE_CHECKING:
+    from sealane_engine.protocol.client import Client
+    from sealane_engine.protocol.schema import Schema
+    from sealane_engine.session import Engine
+
+PER_CLIENT = frozenset(
+    {
+        ("Query", "host"),
+        ("Query", "secret"),
+        ("Query", "address"),
+        ("Query", "cacheVolume"),
+        ("Query", "currentFunctionCall"),
+        ("Query", "currentModule"),
+        ("Query", "currentWorkspace"),
+        ("Query", "currentTypeDefs"),
+        ("Query", "moduleSource"),
+        ("Query", "git"),
+    }
+)
+NOT_MEMOISED = frozenset(
+    {
+        ("Container", "export"),
+        ("Directory", "export"),
+        ("File", "export"),
+        ("Container", "publish"),
+        ("Service", "start"),
+        ("Service", "stop"),
+        ("Service", "up"),
+        ("Service", "endpoint"),
+        ("Container", "up"),
+        ("FunctionCall", "returnValue"),
+        ("FunctionCall", "returnError"),
+        ("Module", "serve"),
+        ("Query", "currentTypeDefs"),
+    }
+)
+
+
+class ApiResolver:
+    """What the document walker asks (see protocol.walk.Resolver)."""
+
+    def __init__(self, engine: Engine, table: Mapping[tuple[str, str], Implementation]) -> None:
+        self._engine = engine
+        self._table = dict(table)
+        self._values: dict[str, Any] = {}
+        self._flight: Flight[Any] = Flight()
+
+    def extend(self, table: Mapping[tuple[str, str], Implementation]) -> None:
+        """Serve the fields of a module, too."""
+        self._table.update(table)
+
+    def prepare(self, client: Client, type_name: str, field: str, args: dict[str, Any]) -> tuple[dict[str, Any], str]:
+        """Before a call is made: a secret's plaintext is swapped for its handle, and the call gets its scope."""
+        if (type_name, field) == ("Query", "setSecret"):
+            handle = self._engine.secrets.keep(args["name"], args["plaintext"].encode())
+            return {**args, "plaintext": handle}, ""
+        return args, client.id if (type_name, field) in PER_CLIENT else ""
+
+    async def value(self, client: Client, call: Call) -> Any:
+        return await self.evaluate(client, call)
+
+    async def elements(self, client: Client, call: Call) -> int | None:
+        values = await self.evaluate(client, call)
+        return None if values is None else len(values)
+
+    async def exists(self, client: Client, call: Call) -> bool:
+        return await self.evaluate(client, call) is not None
+
+    async def evaluate(self, client: Client, call: Call) -> Any:
+        """The value of a call. The chain of receivers is walked iteratively: it may be thousands long."""
+        pending: list[Call] = []
+        current: Call | None = call
+        while current is not None and current.digest not in self._values:
+            pending.append(current)
+            current = current.receiver
+        for each in reversed(pending):
+            if each.digest not in self._values:
+                value = await self._flight.do(each.digest, lambda each=each: self._evaluate(client, each))  # type: ignore[misc]
+                if self._is_memoised(each):
+                    self._values[each.digest] = value
+                elif each is call:
+                    return value
+        return self._values[call.digest] if call.digest in self._values else value
+
+    def _is_memoised(self, call: Call) -> bool:
+        return (call.receiver.type if call.receiver else "Query", call.field) not in NOT_MEMOISED
+
+    async def _evaluate(self, client: Client, call: Call) -> Any:
+        if call.nth:
+            values = await self.evaluate(client, replace(call, nth=0))
+            return values[call.nth - 1]
+        receiver_type = call.receiver.type if call.receiver else "Query"
+        implementation = self._table.get((receiver_type, call.field))
+        if implementation is None:
+            raise Unsupported(
+                f"{receiver_type}.{call.field} is not implemented by the embedded engine",
+                hint="run this pipeline on a Dagger engine: sealane --engine dagger",
+            )
+        receiver = self._values.get(call.receiver.digest) if call.receiver else None
+        if call.receiver and call.receiver.digest not in self._values:
+            receiver = await self.evaluate(client, call.receiver)
+        args = {name: await self._argument(client, value) for name, value in call.args}
+        return await implementation(Context(self._engine, client, call), receiver, **args)
+
+    async def _argument(self, client: Client, value: Any) -> Any:
+        if isinstance(value, Call):
+            return await self.evaluate(client, value)
+        if isinstance(value, list | tuple):
+            return [await self._argument(client, each) for each in value]
+        if isinstance(value, dict):
+            return {name: await self._argument(client, each) for name, each in value.items()}
+        return value
+
+
+def internal_error(error: BaseException) -> str:
+    """What is logged of an error that nobody foresaw."""
+    return "".join(traceback.format_exception(error))

@@ -1,0 +1,160 @@
+"""Edits of a tree: each action as one delta layer."""
+
+from __future__ import annotations
+
+import asyncio
+import posixpath
+import subprocess
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sealane_engine.errors import InvalidInput
+from sealane_engine.graph.operation import (
+    ChangeOwner,
+    Copy,
+    Edit,
+    MakeDirectory,
+    MakeSymlink,
+    Patch,
+    Remove,
+    SetTimes,
+    WriteFile,
+)
+from sealane_engine.graph.users import find_owner
+from sealane_engine.host.patterns import Filter
+from sealane_engine.store.tree import Tree
+
+if TYPE_CHECKING:
+    from sealane_engine.graph.solve import Asker, Solver
+    from sealane_engine.store.edit import Editor
+    from sealane_engine.store.view import TreeView
+
+FLATTEN_AT = 200
+
+
+async def apply_edit(solver: Solver, operation: Edit, asker: Asker) -> Tree:
+    """The tree with the edit made."""
+    base = await solver.tree(operation.base, asker)
+    action = operation.action
+    if isinstance(action, Copy):
+        source = await solver.see(action.source, asker)
+        if not base.layers and _is_whole(action, source):
+            return source.tree
+        tree = await asyncio.to_thread(_copy, solver, base, action, source)
+    else:
+        tree = await asyncio.to_thread(_edit, solver, base, action)
+    return await asyncio.to_thread(solver.store.flatten, tree) if len(tree.layers) > FLATTEN_AT else tree
+
+
+def _is_whole(action: Copy, source: TreeView) -> bool:
+    """Whether a copy onto nothing is the source itself."""
+    plain = not (action.include or action.exclude or action.gitignore or action.owner) and action.mode is None
+    return plain and action.kind == "directory" and action.path == "/" and action.source.path == "/"
+
+
+def _copy(solver: Solver, base: Tree, action: Copy, source: TreeView) -> Tree:
+    uid, gid = find_owner(solver.view(base), action.owner)
+    match = _filter(action, source)
+    with solver.store.edit(base) as edit:
+        destination = action.path
+        if action.kind == "file" and _into(solver.view(base), destination):
+            destination = posixpath.join(destination, posixpath.basename(action.source.path))
+        edit.copy(source, action.source.path, destination, match=match, uid=uid, gid=gid, mode=action.mode)
+    return edit.tree
+
+
+def _into(base: TreeView, destination: str) -> bool:
+    """Whether a file that is copied to this path goes into a directory there."""
+    entry = base.stat(destination)
+    return destination.endswith("/") or (entry is not None and entry.kind == "dir")
+
+
+def _filter(action: Copy, source: TreeView) -> Callable[[str, bool], bool] | None:
+    if not (action.include or action.exclude or action.gitignore):
+        return None
+    ignore = ignore_files(source, action.source.path) if action.gitignore else ()
+    return Filter(include=action.include, exclude=action.exclude, gitignore=ignore).match
+
+
+def ignore_files(view: TreeView, path: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Every .gitignore below a path: (its directory relative to the path, its lines)."""
+    found = []
+    for each, entry in view.walk(path):
+        if entry.kind == "file" and posixpath.basename(each) == ".gitignore":
+            relative = posixpath.relpath(posixpath.dirname(each), path)
+            with view.open(each) as file:
+                found.append(("" if relative == "." else relative, tuple(file.read().decode(errors="replace").splitlines())))
+    return tuple(found)
+
+
+def _edit(solver: Solver, base: Tree, action: object) -> Tree:
+    view = solver.view(base)
+    with solver.store.edit(base) as edit:
+        match action:
+            case WriteFile():
+                uid, gid = find_owner(view, action.owner)
+                edit.write(action.path, action.data, action.mode, uid or 0, gid or 0)
+            case MakeDirectory():
+                edit.mkdir(action.path, action.mode)
+            case MakeSymlink():
+                edit.symlink(action.target, action.path)
+            case Remove():
+                _remove(edit, view, action)
+            case ChangeOwner():
+                uid, gid = find_owner(view, action.owner)
+                edit.chown(action.path, uid or 0, gid or 0, recursive=True)
+            case SetTimes():
+                edit.utime("/", action.seconds)
+            case Patch():
+                _patch(edit, view, action)
+            case _:
+                raise AssertionError(action)
+    return edit.tree
+
+
+def _remove(edit: Editor, view: TreeView, action: Remove) -> None:
+    for pattern in action.paths:
+        if not any(character in pattern for character in "*?["):
+            edit.remove(pattern)
+            continue
+        for path in view.glob(pattern.lstrip("/")):
+            edit.remove("/" + path.rstrip("/"))
+
+
+def _patch(edit: Editor, view: TreeView, action: Patch) -> None:
+    """`git apply` in a scratch copy of the files that the patch names."""
+    names = {
+        line[6:].split("\t")[0].strip()
+        for line in action.patch.splitlines()
+        if line.startswith(("--- a/", "+++ b/"))
+    }
+    with tempfile.TemporaryDirectory(prefix="patch") as scratch:
+        root = Path(scratch)
+        before: dict[str, bytes] = {}
+        for name in sorted(names):
+            entry = view.stat("/" + name)
+            if entry is not None and entry.kind == "file":
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                with view.open("/" + name) as file:
+                    before[name] = file.read()
+                (root / name).write_bytes(before[name])
+                (root / name).chmod(entry.mode)
+        done = subprocess.run(
+            ["git", "apply", "--allow-empty", "-"],
+            cwd=root, input=action.patch.encode(), capture_output=True, check=False,
+            env={"PATH": "/usr/bin:/bin", "GIT_CEILING_DIRECTORIES": str(root.parent), "GIT_CONFIG_NOSYSTEM": "1"},
+        )
+        if done.returncode:
+            raise InvalidInput(
+                f"git apply: exit status {done.returncode}: {done.stderr.decode(errors='replace').strip()}",
+                reason="patch-failed",
+                hint="make the patch against the directory as it is",
+            )
+        for name in sorted(names):
+            path = root / name
+            if not path.exists():
+                edit.remove("/" + name)
+            elif path.read_bytes() != before.get(name):
+                edit.write("/" + name, path.read_bytes(), path.stat().st_mode & 0o777)

@@ -1,0 +1,267 @@
+"""Operations: the nodes of the DAG, as frozen values. Nothing here has an effect.
+
+A tree operation solves to a `Tree` (a stack of layers). The chain of a container's root goes through `parent`:
+`Edit.base`, `Exec.root`, `Output.exec`; everything else an operation needs crosses into it as a `Ref` and counts by
+its content, so that an input that has the content it had is a hit whatever made it.
+
+Operations are compared by identity (a chain may be thousands long); `graph.keys` gives the key that says what they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sealane_engine.images.images import Image
+    from sealane_engine.secrets.secret import Secret
+
+DEFAULT_FILE_MODE = 0o644
+
+
+class Operation:
+    """Base of all operations; `parent` is the operation whose root this one continues, if any."""
+
+    __slots__ = ()
+
+    @property
+    def parent(self) -> Operation | None:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A place in the tree that an operation makes."""
+
+    tree: Operation
+    path: str = "/"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scratch(Operation):
+    """The empty tree."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Failing(Operation):
+    """A tree that can't be had: `with_error`."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ImageTree(Operation):
+    """The root file system of an image."""
+
+    image: Image
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HostDirectory(Operation):
+    """A directory of the client's machine, read once per operation. Its key is its content."""
+
+    path: str
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    gitignore: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HostFile(Operation):
+    """A file of the client's machine: a tree with that one file. Its key is its content."""
+
+    path: str
+
+
+# ---- edits of a tree, each a delta layer
+
+
+@dataclass(frozen=True, slots=True)
+class WriteFile:
+    path: str
+    data: bytes
+    mode: int = DEFAULT_FILE_MODE
+    owner: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MakeDirectory:
+    path: str
+    mode: int = 0o755
+
+
+@dataclass(frozen=True, slots=True)
+class MakeSymlink:
+    target: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Paths or patterns (`*`, `?`, `[`) that are gone afterwards; what isn't there is no error."""
+
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A directory's content merged into `path`, or a file put at `path` (into it, when it is or ends like a directory)."""
+
+    source: Ref
+    path: str
+    kind: str = "directory"
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    gitignore: bool = False
+    owner: str = ""
+    mode: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeOwner:
+    path: str
+    owner: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetTimes:
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Patch:
+    """A unified diff, applied by `git apply`."""
+
+    patch: str
+
+
+Action = WriteFile | MakeDirectory | MakeSymlink | Remove | Copy | ChangeOwner | SetTimes | Patch
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Edit(Operation):
+    """A tree with one change."""
+
+    base: Operation
+    action: Action
+
+    @property
+    def parent(self) -> Operation | None:
+        return self.base
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Difference(Operation):
+    """What `upper` has and `lower` has not, or has otherwise."""
+
+    lower: Ref
+    upper: Ref
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """An image for one platform: a root, and its OCI configuration as canonical JSON (without what the layers say)."""
+
+    root: Operation
+    config: str
+    platform: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tarball(Operation):
+    """Images as one OCI layout in a tar file, `/image.tar`."""
+
+    variants: tuple[Variant, ...]
+    media_types: str = ""
+
+
+# ---- a step
+
+
+@dataclass(frozen=True, slots=True)
+class MountTree:
+    """A directory or file mounted at `target`; a step's writes to it are an output of the step.
+
+    `chained` says that the source is the output of the step before in the same container: it counts by key.
+    """
+
+    target: str
+    source: Ref
+    kind: str = "directory"
+    read_only: bool = False
+    chained: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MountCache:
+    target: str
+    key: str
+    namespace: str = ""
+    sharing: str = "SHARED"
+    source: Ref | None = None
+    owner: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MountTemp:
+    target: str
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MountSecret:
+    target: str
+    secret: Secret
+    owner: str = ""
+    mode: int = 0o400
+
+
+StepMount = MountTree | MountCache | MountTemp | MountSecret
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    """A service that a step reaches under `alias`."""
+
+    alias: str
+    service: Any  # api.values.Service: an `Exec` with ports, or a tunnel
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Exec(Operation):
+    """One command in a container: the step."""
+
+    root: Operation
+    args: tuple[str, ...]
+    env: tuple[tuple[str, str], ...] = ()
+    volatile_env: tuple[tuple[str, str], ...] = ()
+    secret_env: tuple[tuple[str, Secret], ...] = ()
+    cwd: str = "/"
+    user: str = ""
+    mounts: tuple[StepMount, ...] = ()
+    bindings: tuple[Binding, ...] = ()
+    stdin: str = field(default="", repr=False)
+    redirect_stdin: str = ""
+    redirect_stdout: str = ""
+    redirect_stderr: str = ""
+    expect: str = "SUCCESS"
+    nested: bool = False
+    privileged: bool = False
+    no_init: bool = False
+    platform: str = "linux/amd64"
+
+    @property
+    def parent(self) -> Operation | None:
+        return self.root
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Output(Operation):
+    """The root after a step, or (with `mount`) what a step left in the mounted tree with that index."""
+
+    exec: Exec
+    mount: int | None = None
+
+    @property
+    def parent(self) -> Operation | None:
+        return self.exec

@@ -1,0 +1,221 @@
+"""From a step (what the client asked for) to a plan (what the sandbox does): inputs solved, users looked up, mounts laid out.
+
+Services are prepared the same way: a service is a step whose changes nobody keeps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import posixpath
+import shutil
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sealane_engine.errors import ExecError, InvalidInput, NotFound
+from sealane_engine.graph.operation import Exec, MountCache, MountSecret, MountTemp, MountTree
+from sealane_engine.graph.users import User, find_owner, find_user
+from sealane_engine.graph.volumes import fill_volume
+from sealane_engine.sandbox.plan import Bind, Command, Content, Mount, Overlay, Plan, Tmpfs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sealane_engine.graph.solve import Asker, Solver
+    from sealane_engine.host.trust_layer import TrustLayers
+    from sealane_engine.secrets.secret import Secrets
+    from sealane_engine.store.layers import Staging
+    from sealane_engine.store.store import Store
+    from sealane_engine.store.tree import Tree
+    from sealane_engine.store.view import TreeView
+
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+@dataclass(slots=True)
+class Prepared:
+    """A plan, and the stagings that take its changes: the root's, and one for each writable mounted tree by index."""
+
+    plan: Plan
+    root: Tree
+    staging: Staging
+    mount_stagings: dict[int, Staging]
+    secrets: tuple[bytes, ...]
+    stdin: bytes
+
+
+class Preparer:
+    """Makes plans. Everything it takes (leases, locks, stagings) goes onto the caller's exit stack."""
+
+    def __init__(self, store: Store, secrets: Secrets, trust: TrustLayers) -> None:
+        self._store = store
+        self._secrets = secrets
+        self._trust = trust
+
+    async def prepare(
+        self,
+        step: Exec,
+        solver: Solver,
+        asker: Asker,
+        stack: AsyncExitStack,
+        *,
+        hosts: Mapping[str, str],
+        resolv_conf: bytes,
+        hostname: str,
+        extra_env: tuple[tuple[str, str], ...] = (),
+    ) -> Prepared:
+        root = await solver.tree(step.root, asker)
+        view = solver.view(root)
+        user = self._user(view, step)
+        staging = self._store.staging()
+        stack.callback(staging.discard)
+        stagings: dict[int, Staging] = {}
+        mounts = [
+            Mount("/etc/resolv.conf", Content(resolv_conf, mode=0o644)),
+            Mount("/etc/hosts", Content(_hosts_file(hosts, hostname), mode=0o644)),
+        ]
+        for index, mount in sorted(enumerate(step.mounts), key=lambda item: item[1].target.count("/")):
+            mounts.append(await self._mount(index, mount, view, solver, asker, stack, stagings))
+        trust = await asyncio.to_thread(self._trust.layer_for, view)
+        lowers = tuple(self._store.layer_rel(layer) for layer in root.layers)
+        command = Command(
+            args=step.args,
+            env=self._env(step, user, extra_env),
+            cwd=step.cwd or "/",
+            uid=user.uid,
+            gid=user.gid,
+            groups=user.groups,
+        )
+        plan = Plan(
+            root=Overlay((*lowers, *trust), staging.rel),
+            command=command,
+            mounts=tuple(mounts),
+            hostname=hostname,
+            no_init=step.no_init,
+            privileged=step.privileged,
+        )
+        used = [secret for _, secret in step.secret_env]
+        used += [mount.secret for mount in step.mounts if isinstance(mount, MountSecret)]
+        return Prepared(
+            plan=plan,
+            root=root,
+            staging=staging,
+            mount_stagings=stagings,
+            secrets=tuple(self._secrets.reveal(secret) for secret in used),
+            stdin=await self._stdin(step, view, solver, asker),
+        )
+
+    def _user(self, view: TreeView, step: Exec) -> User:
+        try:
+            return find_user(view, step.user)
+        except NotFound as error:
+            raise ExecError(step.args, -1, "", "", error.message) from None
+
+    def _env(self, step: Exec, user: User, extra: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+        env = dict(step.env) | dict(step.volatile_env)
+        for name, secret in step.secret_env:
+            try:
+                env[name] = self._secrets.reveal(secret).decode()
+            except UnicodeDecodeError:
+                raise InvalidInput(
+                    f"secret for variable {name} is not text", reason="secret-not-text", hint="mount it as a file"
+                ) from None
+        env.setdefault("PATH", DEFAULT_PATH)
+        env.setdefault("HOME", user.home or "/")
+        return (*env.items(), *extra)
+
+    async def _mount(
+        self,
+        index: int,
+        mount: MountTree | MountCache | MountTemp | MountSecret,
+        view: TreeView,
+        solver: Solver,
+        asker: Asker,
+        stack: AsyncExitStack,
+        stagings: dict[int, Staging],
+    ) -> Mount:
+        match mount:
+            case MountTemp():
+                return Mount(mount.target, Tmpfs(mount.size))
+            case MountSecret():
+                uid, gid = find_owner(view, mount.owner)
+                data = self._secrets.reveal(mount.secret)
+                return Mount(mount.target, Content(data, mount.mode, uid or 0, gid or 0))
+            case MountCache():
+                return Mount(mount.target, Bind(await self._volume(mount, view, solver, asker, stack)))
+            case MountTree():
+                return await self._tree(index, mount, solver, asker, stack, stagings)
+
+    async def _tree(
+        self,
+        index: int,
+        mount: MountTree,
+        solver: Solver,
+        asker: Asker,
+        stack: AsyncExitStack,
+        stagings: dict[int, Staging],
+    ) -> Mount:
+        tree = await solver.tree(mount.source.tree, asker)
+        source = solver.view(tree)
+        if mount.kind == "file":
+            entry = source.stat(mount.source.path)
+            if entry is None or entry.kind != "file":
+                raise NotFound(f"stat {mount.source.path.lstrip('/')}: no such file or directory", reason="path-not-found")
+            if mount.read_only:
+                return Mount(mount.target, Bind(entry.real.removeprefix(f"{self._store.home}/")), read_only=True)
+            staging = stagings[index] = self._store.staging()
+            stack.callback(staging.discard)
+            copy = staging.fs / posixpath.basename(mount.source.path)
+            await asyncio.to_thread(_copy_file, entry.real, str(copy))
+            return Mount(mount.target, Bind(f"{staging.rel}/fs/{copy.name}"))
+        lowers = source.subtree(mount.source.path)
+        if mount.read_only:
+            return Mount(mount.target, Overlay(lowers), read_only=True)
+        staging = stagings[index] = self._store.staging()
+        stack.callback(staging.discard)
+        return Mount(mount.target, Overlay(lowers, staging.rel))
+
+    async def _volume(
+        self, mount: MountCache, view: TreeView, solver: Solver, asker: Asker, stack: AsyncExitStack
+    ) -> str:
+        volume = self._store.volume(mount.namespace, mount.key)
+        if mount.sharing == "PRIVATE":
+            volume = stack.enter_context(self._store.private_volume(mount.namespace, mount.key))
+        elif mount.sharing == "LOCKED":
+            await stack.enter_async_context(self._store.lock_volume(volume))
+        uid, gid = find_owner(view, mount.owner)
+        seed = None
+        if mount.source is not None:
+            seed = solver.view(await solver.tree(mount.source.tree, asker)), mount.source.path
+        await asyncio.to_thread(fill_volume, self._store, volume, seed, uid or 0, gid or 0)
+        return volume.rel
+
+    async def _stdin(self, step: Exec, view: TreeView, solver: Solver, asker: Asker) -> bytes:
+        if not step.redirect_stdin:
+            return step.stdin.encode()
+        for mount in step.mounts:
+            if isinstance(mount, MountTree) and (
+                step.redirect_stdin == mount.target or step.redirect_stdin.startswith(mount.target + "/")
+            ):
+                view = solver.view(await solver.tree(mount.source.tree, asker))
+                rest = step.redirect_stdin[len(mount.target) :]
+                with view.open(posixpath.join(mount.source.path, rest.lstrip("/")) if rest else mount.source.path) as file:
+                    return file.read()
+        with view.open(step.redirect_stdin) as file:
+            return file.read()
+
+
+def _copy_file(source: str, copy: str) -> None:
+    """Content, mode, owner and times: overlay's own copy-up, done by hand for a file that is mounted alone."""
+    shutil.copyfile(source, copy)
+    facts = os.stat(source)
+    os.chown(copy, facts.st_uid, facts.st_gid)
+    os.chmod(copy, facts.st_mode & 0o7777)
+    os.utime(copy, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+
+
+def _hosts_file(hosts: Mapping[str, str], hostname: str) -> bytes:
+    lines = ["127.0.0.1\tlocalhost", "::1\tlocalhost ip6-localhost ip6-loopback", f"127.0.1.1\t{hostname}"]
+    lines += [f"{address}\t{name}" for name, address in hosts.items()]
+    return ("\n".join(lines) + "\n").encode()

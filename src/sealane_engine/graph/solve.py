@@ -1,0 +1,312 @@
+"""The solver: from an operation to its result, through its key.
+
+Keys come first: the chain of a root is keyed from its beginning, and what crosses into it counts by content. Then the
+newest result that the store has is looked up, and only what comes after it runs. Identical work in flight is joined.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from sealane_engine.errors import EngineError, NotFound
+from sealane_engine.graph.edits import apply_edit
+from sealane_engine.graph.flight import Flight
+from sealane_engine.graph.keys import Key, action_inputs, make_key, step_inputs
+from sealane_engine.graph.operation import (
+    Copy,
+    Difference,
+    Edit,
+    Exec,
+    Failing,
+    HostDirectory,
+    HostFile,
+    ImageTree,
+    MountCache,
+    MountSecret,
+    MountTemp,
+    MountTree,
+    Operation,
+    Output,
+    Ref,
+    Scratch,
+    StepMount,
+    Tarball,
+)
+from sealane_engine.graph.results import load_step, load_tree, save_step, save_tree
+from sealane_engine.graph.step import StepResult, step_name
+from sealane_engine.graph.tarball import write_tarball
+from sealane_engine.host.scan import scan, scan_file
+from sealane_engine.store.tree import Tree
+from sealane_engine.store.view import TreeView
+
+if TYPE_CHECKING:
+    from sealane_engine.events import Events
+    from sealane_engine.graph.step import Steps
+    from sealane_engine.images.images import Images
+    from sealane_engine.protocol.client import Client
+    from sealane_engine.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Who wants a result: the client, and the labels of its request (W3C baggage)."""
+
+    client: Client
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def baggage(self) -> str:
+        return ",".join(f"{name}={value}" for name, value in self.labels.items())
+
+
+class Solver:
+    """One per engine. Results of this session are also kept in memory, by key."""
+
+    def __init__(self, store: Store, images: Images, events: Events) -> None:
+        self.store = store
+        self._images = images
+        self._events = events
+        self.steps: Steps  # set by the session: steps need the solver for their inputs
+        self._keys: dict[int, tuple[Operation, Key]] = {}
+        self._trees: dict[str, Tree] = {}
+        self._results: dict[str, StepResult] = {}
+        self._flight: Flight[Any] = Flight()
+
+    # ---- what callers use
+
+    def view(self, tree: Tree) -> TreeView:
+        """A view of a tree: one for each use, they are for one thread at a time (listings are shared by the store)."""
+        return TreeView(self.store, tree)
+
+    async def tree(self, operation: Operation, asker: Asker) -> Tree:
+        """The tree that an operation makes."""
+        pending: list[tuple[Operation, Key]] = []
+        current: Operation | None = operation
+        while current is not None:
+            key = await self.key(current, asker)
+            if self._known(current, key) or current.parent is None:
+                break
+            pending.append((current, key))
+            current = current.parent
+        if current is not None:
+            pending.append((current, await self.key(current, asker)))
+        tree = Tree(())
+        for each, key in reversed(pending):
+            tree = await self._tree(each, key, asker)
+        return tree
+
+    async def step(self, step: Exec, asker: Asker) -> StepResult:
+        """A step's result: from the store, from who is running it already, or by running it."""
+        key = await self.key(step, asker)
+        if key.digest not in self._results and self.store.result(key.digest) is None:
+            await self.tree(step.root, asker)
+        return await self._step(step, key, asker)
+
+    async def see(self, ref: Ref, asker: Asker) -> TreeView:
+        """The tree of a place, to be read. The place itself may be missing."""
+        return self.view(await self.tree(ref.tree, asker))
+
+    async def content(self, ref: Ref, asker: Asker) -> str:
+        """The content key of a place."""
+        if ref.path == "/" and isinstance(ref.tree, HostDirectory | HostFile):
+            return (await self.key(ref.tree, asker)).digest
+        view = await self.see(ref, asker)
+        if view.stat(ref.path) is None:
+            raise NotFound(f"stat {ref.path.lstrip('/')}: no such file or directory", reason="path-not-found")
+        return await asyncio.to_thread(view.digest, ref.path)
+
+    # ---- keys
+
+    async def key(self, operation: Operation, asker: Asker) -> Key:
+        """The key of an operation; its chain is keyed first, iteratively: a chain may be thousands long."""
+        chain: list[Operation] = []
+        current: Operation | None = operation
+        while current is not None and id(current) not in self._keys:
+            chain.append(current)
+            current = current.parent
+        for each in reversed(chain):
+            key = await self._flight.do(f"key:{id(each)}", lambda each=each: self._make_key(each, asker))  # type: ignore[misc]
+            self._keys[id(each)] = (each, key)
+        return self._keys[id(operation)][1]
+
+    def _parent_key(self, operation: Operation) -> str:
+        assert operation.parent is not None
+        return self._keys[id(operation.parent)][1].digest
+
+    async def _make_key(self, operation: Operation, asker: Asker) -> Key:
+        match operation:
+            case Scratch():
+                return make_key("scratch", {})
+            case Failing():
+                return make_key("failing", {"message": operation.message})
+            case ImageTree():
+                return make_key("image", {"digest": operation.image.digest})
+            case HostDirectory() | HostFile():
+                return await self._read_host(operation)
+            case Edit():
+                inputs = {"base": self._parent_key(operation), **action_inputs(operation.action)}
+                if isinstance(operation.action, Copy):
+                    inputs["source"] = await self.content(operation.action.source, asker)
+                    if operation.action.kind == "file":
+                        inputs["name"] = operation.action.source.path.rsplit("/", 1)[-1]
+                return make_key("edit", inputs)
+            case Difference():
+                return make_key(
+                    "difference",
+                    {
+                        "lower": await self.content(operation.lower, asker),
+                        "upper": await self.content(operation.upper, asker),
+                    },
+                )
+            case Tarball():
+                roots = await asyncio.gather(*(self.key(each.root, asker) for each in operation.variants))
+                variants = [[key.digest, each.config] for key, each in zip(roots, operation.variants, strict=True)]
+                return make_key("tarball", {"variants": variants, "media_types": operation.media_types})
+            case Exec():
+                return await self._step_key(operation, self._parent_key(operation), asker)
+            case Output():
+                return make_key("output", {"step": self._parent_key(operation), "mount": operation.mount})
+        raise AssertionError(operation)
+
+    async def _read_host(self, operation: HostDirectory | HostFile) -> Key:
+        if isinstance(operation, HostDirectory):
+            tree, digest = await scan(
+                self.store,
+                operation.path,
+                include=operation.include,
+                exclude=operation.exclude,
+                gitignore=operation.gitignore,
+            )
+        else:
+            tree, _, digest = await scan_file(self.store, operation.path)
+        key = Key(digest, {"kind": "host", "path": operation.path, "content": digest})
+        self._trees[digest] = tree
+        return key
+
+    async def _step_key(self, step: Exec, root: str, asker: Asker) -> Key:
+        mounts = await asyncio.gather(*(self._mount_inputs(mount, asker) for mount in step.mounts))
+        bindings = [[each.alias, await self.service_key(each.service, asker)] for each in step.bindings]
+        return make_key(
+            "step",
+            {
+                **step_inputs(step),
+                "root": root,
+                "mounts": mounts,
+                "secrets": [[name, secret.identity] for name, secret in step.secret_env],
+                "services": bindings,
+            },
+        )
+
+    async def service_key(self, service: Any, asker: Asker) -> str:
+        """What a service is: its step, or where its tunnel leads."""
+        if service.step is not None:
+            step = await self.key(service.step, asker)
+            return make_key("service", {"step": step.digest, "hostname": service.hostname}).digest
+        return make_key(
+            "host-service",
+            {"host": service.host, "ports": [[each.frontend, each.backend] for each in service.forwards]},
+        ).digest
+
+    async def _mount_inputs(self, mount: StepMount, asker: Asker) -> dict[str, Any]:
+        match mount:
+            case MountTree():
+                source = (
+                    (await self.key(mount.source.tree, asker)).digest + mount.source.path
+                    if mount.chained
+                    else await self.content(mount.source, asker)
+                )
+                return {"tree": mount.target, "kind": mount.kind, "source": source, "read_only": mount.read_only}
+            case MountCache():
+                return {
+                    "cache": mount.target,
+                    "key": [mount.namespace, mount.key],
+                    "sharing": mount.sharing,
+                    "owner": mount.owner,
+                    "source": await self.content(mount.source, asker) if mount.source else None,
+                }
+            case MountTemp():
+                return {"temp": mount.target, "size": mount.size}
+            case MountSecret():
+                return {
+                    "secret": mount.target,
+                    "identity": mount.secret.identity,
+                    "owner": mount.owner,
+                    "mode": mount.mode,
+                }
+
+    # ---- results
+
+    def _known(self, operation: Operation, key: Key) -> bool:
+        match operation:
+            case Output():
+                step = self._parent_key(operation)
+                return step in self._results or self.store.result(step) is not None
+            case Exec():
+                return key.digest in self._results
+            case _:
+                return key.digest in self._trees or self.store.result(key.digest) is not None
+
+    async def _tree(self, operation: Operation, key: Key, asker: Asker) -> Tree:
+        if isinstance(operation, Exec):
+            return (await self._step(operation, await self.key(operation, asker), asker)).root
+        if isinstance(operation, Output):
+            result = await self._step(operation.exec, await self.key(operation.exec, asker), asker)
+            return result.root if operation.mount is None else result.mounts[operation.mount]
+        tree = self._trees.get(key.digest)
+        if tree is None:
+            tree = await self._flight.do(key.digest, lambda: self._make_tree(operation, key, asker))
+            self._trees[key.digest] = tree
+        return tree
+
+    async def _make_tree(self, operation: Operation, key: Key, asker: Asker) -> Tree:
+        stored = load_tree(self.store, key.digest)
+        if stored is not None:
+            return stored
+        match operation:
+            case Scratch():
+                return Tree(())
+            case Failing():
+                raise EngineError(operation.message, reason="with-error")
+            case ImageTree():
+                return await self._images.unpack(operation.image)
+            case Edit():
+                tree = await apply_edit(self, operation, asker)
+            case Difference():
+                tree = await self._difference(operation, asker)
+            case Tarball():
+                trees = [await self.tree(each.root, asker) for each in operation.variants]
+                tree = await asyncio.to_thread(write_tarball, self.store, operation, trees)
+            case _:
+                raise AssertionError(operation)
+        save_tree(self.store, key, tree)
+        return tree
+
+    async def _difference(self, operation: Difference, asker: Asker) -> Tree:
+        lower, upper = await self.see(operation.lower, asker), await self.see(operation.upper, asker)
+        return await asyncio.to_thread(
+            self.store.difference, lower, operation.lower.path, upper, operation.upper.path
+        )
+
+    async def _step(self, step: Exec, key: Key, asker: Asker) -> StepResult:
+        verdict = "joined" if f"step:{key.digest}" in self._flight else "hit"
+        result = self._results.get(key.digest)
+        if result is None:
+
+            async def work() -> StepResult:
+                nonlocal verdict
+                stored = load_step(self.store, key.digest)
+                if stored is None:
+                    verdict = "miss"
+                    self._events.emit("cache", asker.labels, key=key.digest, name=step_name(step), verdict=verdict)
+                    stored = await self.steps.run(step, key.digest, self, asker)
+                    save_step(self.store, key, stored)
+                return stored
+
+            result = await self._flight.do(f"step:{key.digest}", work)
+            self._results[key.digest] = replace(result, key=key.digest)
+        if verdict != "miss":
+            self._events.emit("cache", asker.labels, key=key.digest, name=step_name(step), verdict=verdict)
+        return result

@@ -1,0 +1,205 @@
+"""A step: lease inputs, overlay, sandbox, commit.
+
+Nothing is mounted outside the step's own namespaces, so a kill -9 leaves nothing mounted; what it wrote lies in
+stagings that the next start sweeps.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from sealane_engine.errors import ExecError
+from sealane_engine.graph.operation import Exec, MountTree
+from sealane_engine.graph.output import Capture, for_error
+from sealane_engine.sandbox.plan import Overlay
+from sealane_engine.secrets.scrub import Scrubber
+from sealane_engine.store.tree import Tree
+
+if TYPE_CHECKING:
+    from sealane_engine.events import Events
+    from sealane_engine.graph.prepare import Prepared, Preparer
+    from sealane_engine.graph.solve import Asker, Solver
+    from sealane_engine.net.network import Network
+    from sealane_engine.net.services import Services
+    from sealane_engine.sandbox.backend import Backend, Exit
+    from sealane_engine.session import Nested
+    from sealane_engine.store.layers import Staging
+    from sealane_engine.store.store import Store
+
+NESTED_PORT = 8080
+SIGNALS = range(128, 192)
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """What a step left: its exit code, its output (secrets masked), and its trees."""
+
+    key: str
+    exit_code: int
+    stdout: bytes
+    stderr: bytes
+    combined: bytes
+    root: Tree
+    mounts: Mapping[int, Tree]
+
+
+class Steps:
+    """Runs steps."""
+
+    def __init__(
+        self,
+        store: Store,
+        backend: Backend,
+        network: Network,
+        services: Services,
+        preparer: Preparer,
+        events: Events,
+        nested: Callable[[Asker, AsyncExitStack], Awaitable[Nested]],
+    ) -> None:
+        self._store = store
+        self._backend = backend
+        self._network = network
+        self._services = services
+        self._preparer = preparer
+        self._events = events
+        self._nested = nested
+
+    async def run(self, step: Exec, key: str, solver: Solver, asker: Asker) -> StepResult:
+        """Run a step and keep what it left. Raises ExecError when its exit code isn't one that it expects."""
+        name = step_name(step)
+        async with AsyncExitStack() as stack:
+            nested = await self._nested(asker, stack) if step.nested else None
+            prepared = await self._prepare(step, key, solver, asker, stack, nested, ())
+            self._events.emit("step-start", asker.labels, key=key, name=name)
+            ended, capture, seconds = await self._execute(prepared, key, asker, stack, nested)
+            self._events.emit("step-end", asker.labels, key=key, name=name, seconds=seconds, exit_code=ended.code)
+            self._check(step, ended.code, capture)
+            return await asyncio.to_thread(self._commit, step, key, prepared, ended, capture)
+
+    async def run_once(
+        self, step: Exec, solver: Solver, asker: Asker, nested: Nested, env: tuple[tuple[str, str], ...]
+    ) -> tuple[int, Capture]:
+        """Run a command that nobody keeps anything of but its exit code and output (a module's function)."""
+        async with AsyncExitStack() as stack:
+            prepared = await self._prepare(step, "function", solver, asker, stack, nested, env)
+            ended, capture, _ = await self._execute(prepared, "", asker, stack, nested)
+            return ended.code, capture
+
+    async def _prepare(
+        self,
+        step: Exec,
+        key: str,
+        solver: Solver,
+        asker: Asker,
+        stack: AsyncExitStack,
+        nested: Nested | None,
+        env: tuple[tuple[str, str], ...],
+    ) -> Prepared:
+        hosts = await self._services.bind(step.bindings, solver, asker, stack)
+        return await self._preparer.prepare(
+            step,
+            solver,
+            asker,
+            stack,
+            hosts=hosts,
+            resolv_conf=self._network.resolv_conf(),
+            hostname=key.removeprefix("sha256:")[:12],
+            extra_env=(("BAGGAGE", asker.baggage), *(nested.env if nested else ()), *env),
+        )
+
+    def _capture(self, key: str, prepared: Prepared, asker: Asker) -> Capture:
+        def on_text(stream: str, text: str) -> None:
+            self._events.emit("log", asker.labels, key=key, stream=stream, text=text)
+
+        return Capture(lambda: Scrubber(prepared.secrets), on_text)
+
+    async def _execute(
+        self, prepared: Prepared, key: str, asker: Asker, stack: AsyncExitStack, nested: Nested | None
+    ) -> tuple[Exit, Capture, float]:
+        """Start a plan and wait for its end; the answer has the seconds that took."""
+
+        async def attach(pid: int) -> None:
+            stack.callback(self._network.release, await self._network.attach(pid))
+            if nested:
+                await nested.listen(pid)
+
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        capture = self._capture(key, prepared, asker)
+        stack.callback(capture.close)
+        stdin = open_stdin(prepared.stdin)
+        try:
+            process = await self._backend.start(
+                prepared.plan, stdin=stdin, stdout=capture.stdout_fd, stderr=capture.stderr_fd, before_exec=attach
+            )
+        finally:
+            os.close(stdin)
+            capture.started()
+        stack.push_async_callback(process.kill)
+        ended = await process.wait()
+        await capture.finish()
+        return ended, capture, round(loop.time() - started, 3)
+
+    def _check(self, step: Exec, code: int, capture: Capture) -> None:
+        fine = {"SUCCESS": code == 0, "FAILURE": code != 0 and code not in SIGNALS, "ANY": code not in SIGNALS}
+        if not fine[step.expect]:
+            raise ExecError(step.args, code, for_error(capture.stdout), for_error(capture.stderr))
+
+    def _commit(self, step: Exec, key: str, prepared: Prepared, ended: Exit, capture: Capture) -> StepResult:
+        root = prepared.root.on(self._store.commit(prepared.staging, drop=ended.stubs))
+        mounts: dict[int, Tree] = {}
+        for index, staging in prepared.mount_stagings.items():
+            mount = step.mounts[index]
+            assert isinstance(mount, MountTree)
+            mounts[index] = self._commit_mount(mount, prepared, staging)
+        result = StepResult(
+            key, ended.code, capture.stdout, capture.stderr, bytes(capture.combined), root, mounts
+        )
+        return self._redirect(step, result)
+
+    def _commit_mount(self, mount: MountTree, prepared: Prepared, staging: Staging) -> Tree:
+        layer = self._store.commit(staging)
+        if mount.kind == "file":
+            return Tree((layer,))
+        overlay = next(each.source for each in prepared.plan.mounts if each.target == mount.target)
+        assert isinstance(overlay, Overlay)
+        return Tree(tuple(lower.removeprefix("l/") for lower in overlay.lowers)).on(layer)
+
+    def _redirect(self, step: Exec, result: StepResult) -> StepResult:
+        """Write the streams to the files that the step names, in the root or in the mounted tree that holds the path."""
+        for path, data in ((step.redirect_stdout, result.stdout), (step.redirect_stderr, result.stderr)):
+            if not path:
+                continue
+            index = next(
+                (i for i, m in enumerate(step.mounts) if i in result.mounts and path.startswith(m.target + "/")), None
+            )
+            base = result.root if index is None else result.mounts[index]
+            inner = path if index is None else path[len(step.mounts[index].target) :]
+            with self._store.edit(base) as edit:
+                edit.write(inner, data)
+            if index is None:
+                result = replace(result, root=edit.tree)
+            else:
+                result = replace(result, mounts={**result.mounts, index: edit.tree})
+        return result
+
+
+def step_name(step: Exec) -> str:
+    """A step as progress shows it."""
+    return "withExec " + " ".join(arg if len(arg) < 120 else arg[:117] + "..." for arg in step.args)
+
+
+def open_stdin(data: bytes) -> int:
+    """A descriptor that reads as `data`."""
+    if not data:
+        return os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+    descriptor = os.memfd_create("stdin", os.MFD_CLOEXEC)
+    with os.fdopen(os.dup(descriptor), "wb") as file:
+        file.write(data)
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor

@@ -1,0 +1,170 @@
+"""An engine's lifetime: one exit stack from the store's lock to the session's socket."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets as random_secrets
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sealane_engine.errors import InvalidInput, Unsupported
+from sealane_engine.events import Events
+from sealane_engine.graph.prepare import Preparer
+from sealane_engine.graph.solve import Asker, Solver
+from sealane_engine.graph.step import NESTED_PORT, Steps
+from sealane_engine.protocol.client import Client, Clients
+from sealane_engine.sandbox.ids import ROOT_RANGE, IdRange
+from sealane_engine.secrets.secret import Secrets
+
+if TYPE_CHECKING:
+    from sealane_engine.api.resolver import ApiResolver
+    from sealane_engine.api.values import Container
+    from sealane_engine.images.images import Images
+    from sealane_engine.net.network import Network
+    from sealane_engine.net.services import Services
+    from sealane_engine.protocol.server import Server
+    from sealane_engine.store.store import Store
+
+SYNC_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How an engine is started. `grants` are what steps may ask for beyond the default (`privileged`)."""
+
+    home: Path
+    workdir: Path
+    backend: str = "launcher"
+    grants: frozenset[str] = frozenset()
+    ids: IdRange = ROOT_RANGE
+
+
+class Engine:
+    """The rooms of one engine, as the fields of the schema use them."""
+
+    def __init__(self, options: Options, events: Events) -> None:
+        self.options = options
+        self.events = events
+        self.clients = Clients()
+        self.store: Store
+        self.secrets: Secrets
+        self.network: Network
+        self.images: Images
+        self.solver: Solver
+        self.steps: Steps
+        self.services: Services
+        self.resolver: ApiResolver
+        self.server: Server
+
+    # ---- clients
+
+    def new_client(self, **extra: Any) -> Client:
+        """A client with a token of its own."""
+        return self.clients.add(Client(random_secrets.token_hex(8), random_secrets.token_hex(32), extra))
+
+    def client_path(self, client: Client, path: str) -> Path:
+        """A path of the client's machine. A nested client's machine is its sandbox, which the engine doesn't read."""
+        workdir: Path | None = client.extra.get("workdir")
+        if workdir is None:
+            raise Unsupported(
+                f"the host of a nested session can't be reached (path {path!r})",
+                hint="pass directories and files to functions as arguments",
+            )
+        return (workdir / Path(path).expanduser()).absolute()
+
+    def namespace(self, client: Client) -> str:
+        """Cache volumes of different modules never meet."""
+        return str(client.extra.get("namespace", ""))
+
+    def allow_privileged(self, asked: bool, what: str) -> None:
+        if asked and "privileged" not in self.options.grants:
+            raise InvalidInput(
+                f"{what} is not granted to this engine",
+                reason="privilege-not-granted",
+                hint="start the engine with --allow privileged, if you trust the pipeline",
+            )
+
+    # ---- nested sessions
+
+    async def nested(self, asker: Asker, stack: AsyncExitStack, client: Client | None = None) -> Nested:
+        """A session for a command in a sandbox: a token of its own, and a listener inside its network namespace."""
+        child = client or self.new_client(parent=asker.client.id, namespace=self.namespace(asker.client))
+        stack.callback(self.clients.remove, child)
+        return Nested(self, child, stack)
+
+    async def run_nested(
+        self, container: Container, args: tuple[str, ...], env: tuple[tuple[str, str], ...], client: Client
+    ) -> tuple[int, str, str]:
+        """Run a command that is a client itself (a module's function). Nothing of it is kept or cached."""
+        from sealane_engine.api.container.execs import make_step  # noqa: PLC0415  (fields import the session's types)
+
+        step = make_step(container, args, expect="ANY", nested=True)
+        asker = Asker(client, client.labels)
+        async with AsyncExitStack() as stack:
+            nested = await self.nested(asker, stack, client)
+            ended, capture = await self.steps.run_once(step, self.solver, asker, nested, env)
+        return ended, capture.stdout.decode(errors="replace"), capture.stderr.decode(errors="replace")
+
+
+@dataclass(slots=True)
+class Nested:
+    """What a nested client needs: variables that name its session, and somebody who listens there."""
+
+    engine: Engine
+    client: Client
+    stack: AsyncExitStack
+
+    @property
+    def env(self) -> tuple[tuple[str, str], ...]:
+        return (("DAGGER_SESSION_PORT", str(NESTED_PORT)), ("DAGGER_SESSION_TOKEN", self.client.token))
+
+    async def listen(self, pid: int) -> None:
+        listener = await self.engine.network.listen_inside(pid, port=NESTED_PORT)
+        self.stack.push_async_callback(await self.engine.server.listen(listener))
+
+
+@contextlib.asynccontextmanager
+async def open_engine(options: Options, events: Events) -> AsyncIterator[Engine]:
+    """An engine whose rooms are open; everything it holds is given back at the end, in reverse."""
+    from sealane_engine.api.resolver import ApiResolver  # noqa: PLC0415  (start-up: each room when it is needed)
+    from sealane_engine.api.table import table  # noqa: PLC0415
+    from sealane_engine.host.trust import find_trust  # noqa: PLC0415
+    from sealane_engine.host.trust_layer import TrustLayers  # noqa: PLC0415
+    from sealane_engine.images.images import Images  # noqa: PLC0415
+    from sealane_engine.net.network import Network  # noqa: PLC0415
+    from sealane_engine.net.services import Services  # noqa: PLC0415
+    from sealane_engine.sandbox import open_backend  # noqa: PLC0415
+    from sealane_engine.store.store import Store  # noqa: PLC0415
+
+    engine = Engine(options, events)
+    async with AsyncExitStack() as stack:
+        engine.store = Store.open(options.home, options.ids)
+        stack.push_async_callback(asyncio.to_thread, engine.store.close)
+        for note in engine.store.notes:
+            events.emit("warning", message=note, reason="store-note")
+        engine.secrets = Secrets(engine.store.hmac_key())
+        engine.network = await stack.enter_async_context(Network(events))
+        backend = await stack.enter_async_context(
+            open_backend(options.backend, home=options.home, ids=options.ids, events=events)
+        )
+        preparer = Preparer(engine.store, engine.secrets, TrustLayers(engine.store, find_trust()))
+        engine.services = await stack.enter_async_context(Services(backend, engine.network, preparer, events))
+        engine.images = Images(engine.store, events)
+        engine.solver = Solver(engine.store, engine.images, events)
+        engine.steps = Steps(engine.store, backend, engine.network, engine.services, preparer, events, engine.nested)
+        engine.solver.steps = engine.steps
+        engine.resolver = ApiResolver(engine, table())
+        syncing = asyncio.create_task(_sync(engine.store))
+        stack.callback(syncing.cancel)
+        yield engine
+
+
+async def _sync(store: Store) -> None:
+    """Mark results as durable, now and then."""
+    while True:
+        await asyncio.sleep(SYNC_SECONDS)
+        await asyncio.to_thread(store.sync_durable)
