@@ -1,0 +1,202 @@
+"""The configuration of a project: `[tool.sealane]` in `pyproject.toml`, or `sealane.toml`. Pydantic models only.
+
+Every key may be left out: what is not said is found in the project itself (see `stages.project`).
+Keys are written with dashes (`max-fail`); underscores work too. An unknown key is an error.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from typing import Annotated, Any, ClassVar, Literal, get_args
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from sealane.errors import ConfigError
+
+LintTool = Literal["black", "isort", "flake8", "mypy", "bandit", "ruff", "ruff-format"]
+
+
+def _dashes(name: str) -> str:
+    return name.replace("_", "-")
+
+
+def _inside(path: str) -> str:
+    if path.startswith("/") or ".." in path.split("/"):
+        raise ValueError("must be a path inside the project")
+    return path
+
+
+Inside = Annotated[str, AfterValidator(_inside)]
+Version = Annotated[str, Field(pattern=r"^\d+(\.\d+)*$")]
+
+
+class Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, alias_generator=_dashes, populate_by_name=True)
+
+
+class LintConfig(Model):
+    """What lint runs. `args` replaces a tool's arguments; `paths` is where mypy and bandit look."""
+
+    tools: tuple[LintTool, ...] = ("black", "isort", "flake8", "mypy", "bandit")
+    args: dict[LintTool, tuple[str, ...]] = {}
+    paths: tuple[Inside, ...] = ()
+    requirements: tuple[Inside, ...] | None = None
+
+
+class TestConfig(Model):
+    """What test runs. `coverage` names packages or folders; `env` is set for the tests and wins over services' URLs."""
+
+    __test__: ClassVar[bool] = False  # not a pytest class
+
+    unit: tuple[Inside, ...] | None = None
+    integration: tuple[Inside, ...] | None = None
+    coverage: tuple[str, ...] | None = None
+    requirements: tuple[Inside, ...] | None = None
+    system_packages: tuple[str, ...] = ()
+    unit_args: tuple[str, ...] = ("--maxfail=1", "-x")
+    integration_args: tuple[str, ...] = ("--maxfail=3",)
+    env: dict[str, str] = {}
+
+
+class ScanConfig(Model):
+    """What scan runs. `rules` adds the project's own Semgrep rule files or folders; `exclude` are path patterns."""
+
+    rules: tuple[Inside, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+
+class PostgresConfig(Model):
+    """A Postgres beside the tests and the image; `url_variable` is the environment variable that says where it is."""
+
+    image: str = "postgres:15"
+    alias: str = "postgres"
+    user: str = "postgres"
+    password: str = "test_password"  # noqa: S105 - a throw-away server's, the guide's own
+    database: str = "test"
+    url_variable: str = "DATABASE_URL"
+    scheme: str = "postgresql"
+
+
+class RedisConfig(Model):
+    image: str = "redis:7"
+    alias: str = "redis"
+    database: int = Field(default=1, ge=0, le=15)
+    url_variable: str = "REDIS_URL"
+
+
+class ServicesConfig(Model):
+    postgres: PostgresConfig | None = None
+    redis: RedisConfig | None = None
+
+
+class BuildConfig(Model):
+    """How the image is built and tried. `health` is the path that must answer 200; `port` where it listens.
+
+    `start` says whether the image is started at all; left out, it is when the Dockerfile has a HEALTHCHECK or an
+    EXPOSE, or when `health` is given. `timeout` (seconds) bounds the wait for health.
+    """
+
+    dockerfile: Inside = "Dockerfile"
+    target: str = ""
+    args: dict[str, str] = {}
+    start: bool | None = None
+    health: str | None = None
+    port: int | None = Field(default=None, ge=1, le=65535)
+    env: dict[str, str] = {}
+    timeout: int = Field(default=120, ge=5, le=900)
+    tarball: bool = True
+
+
+class GatesConfig(Model):
+    """What must hold. `accept` lets a stage that could not run pass: stage name → the reason why that is all right."""
+
+    coverage: float | None = Field(default=80, ge=0, le=100)
+    high: int | None = Field(default=0, ge=0)
+    accept: dict[str, str] = {}
+
+
+class FrontendConfig(Model):
+    """The Node part of a project; `path` is found when left out (`package.json` in the root or in `frontend/`)."""
+
+    path: Inside | None = None
+    enabled: bool = True
+    lint: str = "lint"
+    test: str = "test"
+
+
+class Config(Model):
+    python: Version = "3.11"
+    node: Version = "18"
+    stages: tuple[Literal["lint", "test", "scan", "build", "sbom"], ...] = ("lint", "test", "scan", "build", "sbom")
+    lint: LintConfig = LintConfig()
+    test: TestConfig = TestConfig()
+    scan: ScanConfig = ScanConfig()
+    services: ServicesConfig = ServicesConfig()
+    build: BuildConfig = BuildConfig()
+    frontend: FrontendConfig = FrontendConfig()
+    gates: GatesConfig = GatesConfig()
+
+    @property
+    def python_image(self) -> str:
+        return f"python:{self.python}-slim"
+
+    @property
+    def node_image(self) -> str:
+        return f"node:{self.node}-slim"
+
+
+def parse(pyproject: str | None, sealane_toml: str | None = None) -> Config:
+    """The configuration in the text of the two files; `sealane.toml` wins when both have one."""
+    if sealane_toml is not None:
+        return load(_toml(sealane_toml, "sealane.toml"), where="sealane.toml")
+    if pyproject is None:
+        return Config()
+    table = _toml(pyproject, "pyproject.toml").get("tool", {})
+    return load(table.get("sealane", {}), where="pyproject.toml [tool.sealane]")
+
+
+def load(table: dict[str, Any], *, where: str) -> Config:
+    """The configuration a table holds.
+
+    Raises ConfigError (`unknown-key`, `bad-value`), which names the key.
+    """
+    try:
+        return Config.model_validate(table)
+    except ValidationError as error:
+        first = next((e for e in error.errors() if e["type"] == "extra_forbidden"), error.errors()[0])
+        raise _explain(first, where) from None
+
+
+def _toml(text: str, name: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{name} is not valid TOML: {error}", reason="bad-toml", hint=f"Mend {name}.") from None
+
+
+def _explain(error: Any, where: str) -> ConfigError:
+    location = [str(part) for part in error["loc"]]
+    key = ".".join(location)
+    if error["type"] == "extra_forbidden":
+        known = _known_keys(location[:-1])
+        near = difflib.get_close_matches(location[-1].replace("_", "-"), known, n=1, cutoff=0.4)
+        hint = f"Did you mean `{'.'.join([*location[:-1], near[0]])}`?" if near else f"Known keys: {', '.join(known)}."
+        return ConfigError(f"unknown key `{key}` in {where}", reason="unknown-key", hint=hint)
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return ConfigError(f"bad value of `{key}` in {where}: {message}", reason="bad-value", hint=f"Change `{key}`.")
+
+
+def _known_keys(path: list[str]) -> list[str]:
+    """The keys allowed at `path`, a list of keys from the top."""
+    model: type[BaseModel] = Config
+    for part in path:
+        field = model.model_fields.get(part.replace("-", "_"))
+        if field is None:
+            return []
+        kinds = [field.annotation, *get_args(field.annotation)]
+        nested = next((k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)), None)
+        if nested is None:
+            return [str(choice) for choice in get_args(LintTool)] if part == "args" else []
+        model = nested
+    return sorted(_dashes(name) for name in model.model_fields)

@@ -1,0 +1,70 @@
+"""One finding and one test result, whatever tool they come from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Severity(StrEnum):
+    """How bad. Gates count HIGH; a style finding is never more than LOW."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+class TestOutcome(StrEnum):
+    __test__ = False  # not a pytest class
+
+    PASSED = "passed"
+    FAILED = "failed"
+    ERROR = "error"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing a tool says. `file` is relative to the project; `line` is 1-based, 0 when the tool gave none."""
+
+    tool: str
+    rule: str
+    severity: Severity
+    message: str
+    file: str = ""
+    line: int = 0
+
+    @property
+    def place(self) -> str:
+        if not self.file:
+            return ""
+        return f"{self.file}:{self.line}" if self.line else self.file
+
+    def __str__(self) -> str:
+        where = f"{self.place}: " if self.place else ""
+        return (
+            f"{where}{self.message} [{self.tool} {self.rule}]" if self.rule else f"{where}{self.message} [{self.tool}]"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """One test's result. `file` and `line` are where it failed, when the report says so."""
+
+    __test__ = False  # not a pytest class
+
+    suite: str
+    name: str
+    outcome: TestOutcome
+    message: str = ""
+    file: str = ""
+    line: int = 0
+    seconds: float = 0.0
+
+    @property
+    def failed(self) -> bool:
+        return self.outcome in {TestOutcome.FAILED, TestOutcome.ERROR}
+
+    def __str__(self) -> str:
+        where = f" ({self.file}:{self.line})" if self.file and self.line else ""
+        return f"{self.name}{where}: {self.message}" if self.message else f"{self.name}{where}"

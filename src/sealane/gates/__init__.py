@@ -1,0 +1,5 @@
+"""Rules over results: what must hold for a pipeline to pass."""
+
+from sealane.gates.rules import Gate, Verdict, evaluate
+
+__all__ = ["Gate", "Verdict", "evaluate"]

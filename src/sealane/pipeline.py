@@ -1,0 +1,131 @@
+"""The graph of stages, and the one loop that runs it.
+
+Every stage runs as soon as those it looks at are done, and a failing stage never hides another's result.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import anyio
+from opentelemetry import baggage, context
+
+from sealane.errors import SealaneError
+from sealane.gates import Gate, Verdict, evaluate
+from sealane.gates.rules import accepted
+from sealane.stages import build, lint, sbom, scan, steps, test
+from sealane.stages.result import Outcome, StageResult, not_run, skipped
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from sealane.stages.project import Project
+
+LABEL = "sealane.stage"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A node of the graph. `needs` must have passed, or this stage is skipped; `nothing_to_do` is asked before that."""
+
+    name: str
+    run: Callable[[Project, Mapping[str, StageResult]], Awaitable[StageResult]]
+    nothing_to_do: Callable[[Project], Awaitable[str]]
+    needs: tuple[str, ...] = ()
+
+
+def _sbom(project: Project, before: Mapping[str, StageResult]) -> Awaitable[StageResult]:
+    return sbom.run(project, before[build.NAME].image if build.NAME in before else None)
+
+
+# lint, test and scan start together: a failed lint stops neither of the others, so that one run shows all.
+STAGES: tuple[Stage, ...] = (
+    Stage(lint.NAME, lambda project, _: lint.run(project), lint.nothing_to_do),
+    Stage(test.NAME, lambda project, _: test.run(project), test.nothing_to_do),
+    Stage(scan.NAME, lambda project, _: scan.run(project), scan.nothing_to_do),
+    Stage(build.NAME, lambda project, _: build.run(project), build.nothing_to_do, (lint.NAME, test.NAME, scan.NAME)),
+    Stage(sbom.NAME, _sbom, sbom.nothing_to_do, (build.NAME,)),
+)
+BY_NAME = {stage.name: stage for stage in STAGES}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One execution of the pipeline: every stage's result in the graph's order, and the gates over them."""
+
+    project: Project
+    results: tuple[StageResult, ...]
+    gates: tuple[Gate, ...]
+    started: float
+    seconds: float
+
+    @property
+    def passed(self) -> bool:
+        return all(gate.verdict is not Verdict.FAILED for gate in self.gates)
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What is done so far; each stage's event is set when its result is there."""
+
+    results: dict[str, StageResult] = field(default_factory=dict)
+    done: dict[str, anyio.Event] = field(default_factory=dict)
+
+
+async def run(project: Project) -> Run:
+    """All configured stages."""
+    started = time.time()
+    stages = [stage for stage in STAGES if stage.name in project.config.stages]
+    progress = _Progress(done={stage.name: anyio.Event() for stage in stages})
+    async with anyio.create_task_group() as group:
+        for stage in stages:
+            group.start_soon(_when_ready, stage, project, progress)
+    results = tuple(progress.results[stage.name] for stage in stages)
+    gates = evaluate(results, project.config.gates)
+    return Run(project, results, gates, started, round(time.time() - started, 2))
+
+
+async def _when_ready(stage: Stage, project: Project, progress: _Progress) -> None:
+    needs = [name for name in stage.needs if name in progress.done]
+    for name in needs:
+        await progress.done[name].wait()
+    because = "; ".join(filter(None, (_stops(progress.results[name], project) for name in needs)))
+    progress.results[stage.name] = await run_stage(stage, project, progress.results, because)
+    progress.done[stage.name].set()
+
+
+def _stops(result: StageResult, project: Project) -> str:
+    """Why nothing may come after this result; empty when something may."""
+    if result.passed or accepted(result, project.config.gates.accept):
+        return ""
+    if result.outcome is Outcome.FAILED:
+        return f"{result.stage} failed"
+    return f"{result.stage} was skipped" if result.outcome is Outcome.SKIPPED else f"{result.stage} did not run"
+
+
+async def run_stage(
+    stage: Stage, project: Project, before: Mapping[str, StageResult] | None = None, because: str = ""
+) -> StageResult:
+    """One stage to its end, whatever happens in it.
+
+    Its requests carry the W3C baggage `sealane.stage=<name>`, by which an engine's events can be told apart.
+    """
+    token = context.attach(baggage.set_baggage(LABEL, stage.name))
+    begun = time.monotonic()
+    try:
+        nothing = await stage.nothing_to_do(project)
+        if nothing:
+            result = not_run(stage.name, nothing)
+        elif because:
+            result = skipped(stage.name, because)
+        else:
+            result = await stage.run(project, before or {})
+    except SealaneError as error:
+        result = not_run(stage.name, error.message, broken=True)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the other stages' results must come out
+        result = not_run(stage.name, steps.reason_of(steps.unwrapped(error)), broken=True)
+    finally:
+        context.detach(token)
+    return result.timed(time.monotonic() - begun)

@@ -1,0 +1,99 @@
+"""`run.json`: the one documented schema of a run. Pydantic models only."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Row(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FindingRow(Row):
+    """One thing that a tool says; `line` is 1-based, 0 when the tool gave none."""
+
+    tool: str
+    rule: str = ""
+    severity: Literal["high", "medium", "low"]
+    message: str
+    file: str = ""
+    line: int = 0
+
+
+class TestRow(Row):
+    """One test that did not pass (passed ones are in the JUnit reports)."""
+
+    suite: str
+    name: str
+    outcome: Literal["passed", "failed", "error", "skipped"]
+    message: str = ""
+    file: str = ""
+    line: int = 0
+
+
+class StepRow(Row):
+    """One command inside a stage, as the engine saw it. `seconds` is 0 for a cached one; `log` is a path in the report."""
+
+    name: str
+    verdict: Literal["cached", "ran"]
+    key: str
+    seconds: float = 0.0
+    exit_code: int | None = None
+    log: str = ""
+
+
+class StageRow(Row):
+    """One stage. `steps` is empty when the engine tells nothing of them; `verdict` is `cached` when all of them were."""
+
+    name: str
+    outcome: Literal["ran", "failed", "skipped", "not run"]
+    reason: str = ""
+    passed: bool
+    seconds: float
+    figures: dict[str, float] = {}
+    notes: list[str] = []
+    findings: list[FindingRow] = []
+    tests: list[TestRow] = []
+    steps: list[StepRow] = []
+    verdict: Literal["cached", "ran", "unknown"] = "unknown"
+
+
+class GateRow(Row):
+    name: str
+    verdict: Literal["passed", "failed", "accepted", "not measured"]
+    detail: str = ""
+
+
+class ImageRow(Row):
+    """A base image and where it came from: the local store, a registry, or built here from Debian packages."""
+
+    ref: str
+    origin: Literal["store", "registry", "catalog"]
+    digest: str = ""
+
+
+class EngineRow(Row):
+    """What the engine told. `events` is false on engines that don't: then there are no steps and no images."""
+
+    events: bool = False
+    warnings: list[str] = []
+
+
+class RunReport(Row):
+    """A run: its stages in the graph's order, the gates over them, and the base images it used."""
+
+    version: Literal[1] = Field(default=1, description="The version of this schema.")
+    passed: bool
+    started: str = Field(description="UTC, ISO 8601.")
+    seconds: float
+    stages: list[StageRow]
+    gates: list[GateRow]
+    images: list[ImageRow] = []
+    engine: EngineRow = EngineRow()
+
+
+def schema() -> dict[str, object]:
+    """The JSON schema of `run.json`."""
+    return RunReport.model_json_schema()

@@ -1,0 +1,148 @@
+"""The stage build: the project's Dockerfile into an OCI image, which is started and must answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import anyio
+import dagger
+from dagger import dag
+
+from sealane import services
+from sealane.stages import dockerfile, steps
+from sealane.stages.result import Outcome, StageResult, not_run
+
+if TYPE_CHECKING:
+    from sealane.stages.project import Project
+
+NAME = "build"
+ALIAS = "app"
+TARBALL = "image.tar"
+_LOGS = f"logs/{NAME}"
+_DIAGNOSE_SECONDS = 10
+_GRACE_SECONDS = 60  # for what isn't the image's own doing: the databases beside it start too
+
+
+async def nothing_to_do(project: Project) -> str:
+    return "" if project.has(project.config.build.dockerfile) else f"no {project.config.build.dockerfile}"
+
+
+def image(project: Project) -> dagger.Container:
+    """The image, built for the engine's own platform."""
+    build = project.config.build
+    arguments = [dagger.BuildArg(name=name, value=value) for name, value in build.args.items()]
+    return project.source.docker_build(dockerfile=build.dockerfile, target=build.target, build_args=arguments)
+
+
+def tarball(built: dagger.Container) -> dagger.File:
+    """The image as an OCI layout in a tar. Its layers are not compressed: the bytes then depend on no compressor."""
+    return built.as_tarball(forced_compression=dagger.ImageLayerCompression.Uncompressed)
+
+
+async def run(project: Project) -> StageResult:
+    nothing = await nothing_to_do(project)
+    if nothing:
+        return not_run(NAME, nothing)
+    try:
+        built = await image(project).sync()
+    except dagger.QueryError as error:
+        return _cannot_build(error)
+    facts = dockerfile.read(
+        await project.source.file(project.config.build.dockerfile).contents(), project.config.build.target
+    )
+    archive = tarball(built)
+    report = dag.directory()
+    if project.config.build.tarball:
+        report = report.with_file(TARBALL, archive)
+    size = await archive.size()
+    wrong, said = await _try(built, project, facts)
+    if wrong:
+        log = await _diagnose(built, project)
+        report = report.with_new_file(f"{_LOGS}/{ALIAS}.txt", log + "\n")
+        notes = (f"the image's log:\n{steps.last_lines(log)}",) if log else ()
+        return StageResult(NAME, Outcome.FAILED, wrong, report=report, notes=notes, figures={"image bytes": size})
+    return StageResult(NAME, Outcome.RAN, report=report, notes=(said,), figures={"image bytes": size}, image=built)
+
+
+def _cannot_build(error: dagger.QueryError) -> StageResult:
+    log = steps.log_of(error)
+    report = dag.directory().with_new_file(f"{_LOGS}/build.txt", log + "\n")
+    reason = steps.reason_of(error)
+    if steps.offline(log):
+        return not_run(NAME, reason, broken=True, report=report)
+    notes = (f"the end of the build's log:\n{steps.last_lines(log)}",) if isinstance(error, dagger.ExecError) else ()
+    return StageResult(NAME, Outcome.FAILED, reason, report=report, notes=notes)
+
+
+async def _try(built: dagger.Container, project: Project, facts: dockerfile.Facts) -> tuple[str, str]:
+    """Start the image and ask it. Answers what is wrong (empty when nothing is) and what it said."""
+    build = project.config.build
+    start = build.start if build.start is not None else bool(build.health or facts.healthcheck or facts.ports)
+    if not start:
+        return "", "built; not started (no HEALTHCHECK, no EXPOSE, no `build.health`)"
+    url = facts.healthcheck.url if facts.healthcheck else None
+    port = build.port or (url[0] if url else None) or next(iter(facts.ports), None)
+    path = build.health if build.health is not None else (url[1] if url else "")
+    service = _beside(_checked(built, facts.healthcheck, build.timeout), project).as_service(use_entrypoint=True)
+    probe = steps.python().with_new_file("/sealane/probe.py", steps.script("probe.py"))
+    probe = probe.with_service_binding(ALIAS, service)
+    command = ["python", "/sealane/probe.py", ALIAS, str(port), path, str(build.timeout)]
+    if port is None:
+        command = ["true"]  # nothing to ask but its own health check, which comes before this
+    limit = build.timeout * 2 + _GRACE_SECONDS
+    try:
+        with anyio.fail_after(limit):
+            done = await steps.attempt(probe, command)
+    except TimeoutError:
+        return f"the image did not become healthy within {limit} s", ""
+    except dagger.QueryError as error:
+        return f"the image did not become healthy: {_why(error)}", ""
+    if done.exit_code:
+        return f"the image did not become healthy: {steps.last_lines(done.output, 1)}", ""
+    return "", f"started and healthy ({steps.last_lines(done.stdout, 1) or 'its health check passed'})"
+
+
+def _why(error: dagger.QueryError) -> str:
+    if isinstance(error, dagger.ExecError):
+        command = " ".join(error.command[:6])
+        said = steps.last_lines(error.stderr or error.stdout, 1)
+        return f"`{command}` exited with {error.exit_code}: {said}" if said else f"`{command}`: {error}"
+    return steps.reason_of(error)
+
+
+def _checked(built: dagger.Container, check: dockerfile.Healthcheck | None, limit: float) -> dagger.Container:
+    """The image's own health check, asked each second while it starts: nobody wants to wait 30 s for the second try.
+
+    Failures count from when Docker's first check would have come. So a check that never passes ends in bounded time.
+    """
+    if check is None:
+        return built
+    grace = min(max(check.start_period, check.interval), limit)
+    return built.with_docker_healthcheck(
+        list(check.command),
+        shell=check.shell,
+        interval=f"{check.interval:g}s",
+        timeout=f"{check.timeout:g}s",
+        start_period=f"{grace:g}s",
+        start_interval="1s",
+        retries=check.retries,
+    )
+
+
+def _beside(container: dagger.Container, project: Project) -> dagger.Container:
+    """With the project's services and their addresses."""
+    container = services.bind(container, project.config.services, NAME)
+    for name, value in (services.urls(project.config.services) | project.config.build.env).items():
+        container = container.with_env_variable(name, value)
+    return container
+
+
+async def _diagnose(built: dagger.Container, project: Project) -> str:
+    """What the image says when it runs as a step: a service's output is not part of the API."""
+    try:
+        command = [*await built.entrypoint(), *await built.default_args()]
+        args = ["timeout", "-k", "2", str(_DIAGNOSE_SECONDS), *command]
+        with anyio.fail_after(_DIAGNOSE_SECONDS + _GRACE_SECONDS):
+            return (await steps.attempt(_beside(built, project), args)).output
+    except (dagger.QueryError, TimeoutError) as error:
+        return steps.log_of(error)

@@ -1,0 +1,149 @@
+"""What is in a source directory: its configuration, its Python and Node parts, its tests, its Dockerfile."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import tomllib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sealane.config import Config, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    import dagger
+
+# Folders that hold no code of the project's own, wherever they are.
+FOREIGN = frozenset(
+    {".git", ".venv", "venv", ".tox", ".nox", "node_modules", "__pycache__", "build", "dist", "site-packages", ".eggs"}
+)
+_TEST_FOLDERS = ("tests", "test")
+_NOT_PACKAGES = frozenset({"tests", "test", "docs", "doc", "examples", "benchmarks", "tools", "scripts"})
+_REQUIREMENTS = ("requirements.txt", "requirements/base.txt", "requirements/requirements.txt")
+_TEST_REQUIREMENTS = (
+    "requirements-test.txt",
+    "requirements-tests.txt",
+    "test-requirements.txt",
+    "requirements/test.txt",
+    "requirements/tests.txt",
+    "requirements-dev.txt",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """A source directory and what was found in it. Paths are relative to it, with `/`."""
+
+    source: dagger.Directory
+    config: Config
+    files: frozenset[str]
+    python: tuple[str, ...]
+    pyproject: dict[str, Any]
+
+    def has(self, path: str) -> bool:
+        return path in self.files
+
+    def has_folder(self, path: str) -> bool:
+        prefix = path.rstrip("/") + "/"
+        return any(f.startswith(prefix) for f in self.files)
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """Folders (or lone modules) with the project's own code: `backend`, `src/name`, `module.py`."""
+        tops = {posixpath.dirname(f) for f in self.python if posixpath.basename(f) == "__init__.py"}
+        found = {t for t in tops if t and posixpath.dirname(t) in {"", "src"} and not _is_apart(t)}
+        if not found:
+            found = {f for f in self.python if posixpath.dirname(f) in {"", "src"} and not _is_script(f)}
+        return tuple(sorted(found))
+
+    @property
+    def unit_tests(self) -> tuple[str, ...]:
+        if self.config.test.unit is not None:
+            return self.config.test.unit
+        for folder in _TEST_FOLDERS:
+            if self._tests_in(f"{folder}/unit"):
+                return (f"{folder}/unit/",)
+        for folder in _TEST_FOLDERS:
+            if self._tests_in(folder) and not self._tests_in(f"{folder}/integration"):
+                return (f"{folder}/",)
+        if self.integration_tests:
+            return ()
+        loose = {posixpath.dirname(f) or f for f in self.python if _is_test(f)}
+        return tuple(sorted(f for f in loose if not any(f != o and f.startswith(o + "/") for o in loose)))
+
+    @property
+    def integration_tests(self) -> tuple[str, ...]:
+        if self.config.test.integration is not None:
+            return self.config.test.integration
+        return tuple(f"{f}/integration/" for f in _TEST_FOLDERS if self._tests_in(f"{f}/integration"))
+
+    def _tests_in(self, folder: str) -> bool:
+        return any(f.startswith(folder + "/") and _is_test(f) for f in self.python)
+
+    @property
+    def requirements(self) -> tuple[str, ...]:
+        """What the code itself needs."""
+        return self._first(_REQUIREMENTS)
+
+    @property
+    def test_requirements(self) -> tuple[str, ...]:
+        if self.config.test.requirements is not None:
+            return self.config.test.requirements
+        return tuple(dict.fromkeys((*self.requirements, *self._first(_TEST_REQUIREMENTS))))
+
+    def _first(self, names: Iterable[str]) -> tuple[str, ...]:
+        return next(((name,) for name in names if self.has(name)), ())
+
+    @property
+    def installable(self) -> bool:
+        """Whether `pip install .` means something here: a pyproject.toml of tool settings alone is not a package."""
+        return self.has("setup.py") or "project" in self.pyproject or "build-system" in self.pyproject
+
+    @property
+    def frontend(self) -> str | None:
+        """The folder with `package.json` (`.` is the root), or None."""
+        frontend = self.config.frontend
+        if not frontend.enabled:
+            return None
+        if frontend.path is not None:
+            return frontend.path
+        return next((f for f in (".", "frontend") if self.has(posixpath.normpath(f"{f}/package.json"))), None)
+
+    async def node_scripts(self) -> frozenset[str]:
+        """The names of the scripts in `package.json`."""
+        if self.frontend is None:
+            return frozenset()
+        try:
+            package = json.loads(await self.source.file(f"{self.frontend}/package.json").contents())
+            return frozenset(package.get("scripts", {}))
+        except (ValueError, AttributeError):
+            return frozenset()
+
+
+def _is_test(path: str) -> bool:
+    name = posixpath.basename(path)
+    return name.startswith("test_") or name.endswith("_test.py")
+
+
+def _is_script(path: str) -> bool:
+    return posixpath.basename(path) in {"setup.py", "conftest.py", "noxfile.py", "__init__.py"} or _is_test(path)
+
+
+def _is_apart(folder: str) -> bool:
+    return posixpath.basename(folder) in _NOT_PACKAGES
+
+
+async def read(source: dagger.Directory) -> Project:
+    """Look into `source`. Raises ConfigError when its configuration can't work."""
+    listed = await source.glob("**")
+    files = frozenset(f for f in listed if not f.endswith("/") and FOREIGN.isdisjoint(f.split("/")))
+    pyproject = await _contents(source, files, "pyproject.toml")
+    config = parse(pyproject, await _contents(source, files, "sealane.toml"))
+    python = tuple(sorted(f for f in files if f.endswith(".py")))
+    return Project(source, config, files, python, tomllib.loads(pyproject) if pyproject else {})
+
+
+async def _contents(source: dagger.Directory, files: frozenset[str], name: str) -> str | None:
+    return await source.file(name).contents() if name in files else None

@@ -1,0 +1,1 @@
+"""Semgrep rules that ship with Sealane: thin, local, no network."""

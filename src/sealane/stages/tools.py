@@ -1,0 +1,22 @@
+"""The pinned tools of `tools.toml`."""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+from importlib import resources
+
+
+@functools.cache
+def _table() -> dict[str, dict[str, str]]:
+    text = resources.files("sealane.stages").joinpath("tools.toml").read_text()
+    return tomllib.loads(text)
+
+
+def requirement(name: str) -> str:
+    """`name==version`, as pip takes it."""
+    return f"{name}=={_table()['python'][name]}"
+
+
+def python_image() -> str:
+    return _table()["image"]["python"]
