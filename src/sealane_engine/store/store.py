@@ -1,0 +1,417 @@
+"""The store: where results, layers, blobs and cache volumes live, for any number of threads and processes at once.
+
+HOME/         0711: steps' ids walk through it but don't list it
+  lock        held shared by whoever has the store open; alone by who resets it
+  index.db    what exists (index.py); a file that it doesn't name is garbage
+  l/ s/ t/    layers, stagings, trash (layers.py)
+  b/          blobs (blobs.py)
+  v/          cache volumes (volumes.py)
+  leases/     what live processes use (leases.py)
+
+Durability: nothing is synced on the way. `sync_durable`, called in the background and at close, syncs the file system
+and marks what existed before; after a crash of the machine, what isn't marked is dropped at the next open.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Self
+
+from sealane_engine.errors import StoreError
+from sealane_engine.sandbox.ids import IdRange
+from sealane_engine.store import blobs, gc, index, layers, leases, locks, volumes
+from sealane_engine.store.disk import guarded, syncfs
+from sealane_engine.store.layers import Staging
+from sealane_engine.store.listing import Listings
+from sealane_engine.store.tree import Tree
+
+if TYPE_CHECKING:
+    from sealane_engine.store.edit import Editor
+    from sealane_engine.store.view import TreeView
+
+_PASSABLE = 0o711
+"""Steps' ids may walk through, not list."""
+
+_CACHEDIR_TAG = "Signature: 8a477f597d28d172789f06886806bc55\n# This directory is a cache; it can be deleted.\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What an operation gave: `value` is JSON; `layers` and `blobs` are what it needs. Times are epoch seconds."""
+
+    key: str
+    kind: str
+    value: Any
+    layers: tuple[str, ...]
+    blobs: tuple[str, ...]
+    created: float
+    used: float
+
+
+class Store:
+    """An open store. Make it with `Store.open`; methods may be called from any thread."""
+
+    def __init__(self, home: Path, ids: IdRange, lock: int, notes: tuple[str, ...]) -> None:
+        self.home = home
+        self.ids = ids
+        self.notes = notes
+        """What opening had to do and the user should hear (a reset, with its reason)."""
+        self.root_fd = os.open(home, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._lock = lock
+        self._boot = index.boot_id()
+        self._index = index.Index(home / "index.db")
+        self._leases = leases.Leases(home / "leases")
+        self._touched: dict[str, float] = {}
+        self.listings = Listings()
+        self._closed = False
+
+    # ------------------------------------------------------------ lifetime
+    @classmethod
+    def open(cls, home: Path, ids: IdRange) -> Store:
+        """Open the store in `home`, making it if needed: dead stagings are swept, unsynced results of another boot dropped.
+
+        A store of another version, or a damaged one, is moved away and begun anew; `notes` says so.
+        """
+        home = home.absolute()
+        with guarded(home):
+            _make_folders(home)
+            lock, notes = _settle_version(home)
+            store = cls(home, ids, lock, notes)
+            store._index.create()
+            dropped = index.drop_undurable(store._index, store._boot)
+            layers.sweep(home)
+        if dropped:
+            note = f"{dropped} cached results were dropped: the machine stopped before they were safely on disk"
+            store.notes = (*store.notes, note)
+        return store
+
+    def close(self) -> None:
+        """Sync what is new, give back the leases. A second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self.sync_durable()
+        finally:
+            self._index.close()
+            self._leases.close()
+            os.close(self.root_fd)
+            os.close(self._lock)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def sync_durable(self) -> int:
+        """Write all that exists now to disk and mark it; delete trash. Answers how many objects were marked.
+
+        Slow (disk): for a background thread. An I/O error means that nothing is marked.
+        """
+        self._flush_used()
+        with self._index.connection() as db:
+            rows = db.execute("SELECT id FROM objects WHERE durable = 0").fetchall()
+        if rows:
+            with guarded(self.home):
+                descriptor = os.open(self.home, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                try:
+                    syncfs(descriptor)
+                finally:
+                    os.close(descriptor)
+            with self._index.write() as db:
+                db.executemany("UPDATE objects SET durable = 1 WHERE id = ?", rows)
+        layers.empty_trash(self.home)
+        return len(rows)
+
+    # ------------------------------------------------------------ layers
+    def staging(self, base: TreeView | Tree | None = None) -> Staging:
+        """A place for the changes to `base`; give it to `commit`, or discard it. `fs` is made like the base's root
+        (without a base: mode 0755, owned by the step's root).
+        """
+        view = self.view(base) if isinstance(base, Tree) else base
+        root = view.exact("/") if view is not None else None
+        mode, uid, gid = (root.mode, root.uid, root.gid) if root is not None else (0o755, 0, 0)
+        return layers.stage(self.home, (mode, self.ids.outer(uid), self.ids.outer(gid)))
+
+    def commit(self, staging: Staging, *, drop: Iterable[str] = ()) -> str:
+        """Make a layer of a staging and answer its name; "" when nothing changed. `drop`: stubs, removed when empty."""
+        layers.drop_stubs(staging.fs, drop)
+        layer = layers.publish(self.home, staging)
+        if layer:
+            self._leases.write((layer,))
+            self._leases.keep((layer,))
+            self._add_object(layer)
+        return layer
+
+    def layer_rel(self, layer: str) -> str:
+        return f"l/{layer}"
+
+    def layer_path(self, layer: str) -> Path:
+        return self.home / "l" / layer
+
+    def lease(self, layers: Iterable[str], blobs: Iterable[str] = ()) -> bool:
+        """Keep objects from being pruned while this process lives; False when one isn't there (any more)."""
+        wanted = self._leases.missing([*layers, *blobs])
+        if not wanted:
+            return True
+        self._leases.write(wanted)
+        marks = ",".join("?" * len(wanted))
+        with self._index.connection() as db:
+            query = f"SELECT count(*) FROM objects WHERE dying = 0 AND id IN ({marks})"  # noqa: S608  only marks
+            if db.execute(query, wanted).fetchone()[0] != len(set(wanted)):
+                return False
+        if not all(self._object_path(item).exists() for item in wanted):
+            return False
+        self._leases.keep(wanted)
+        return True
+
+    # ------------------------------------------------------------ results
+    def result(self, key: str) -> Result | None:
+        """What `key` gave, leased for this process; None when nothing usable is known."""
+        with self._index.connection() as db:
+            row = db.execute(f"{_SELECT} WHERE key = ?", (key,)).fetchone()
+        if row is None:
+            return None
+        found, expires = _result(row)
+        if expires is not None and expires <= time.time():
+            return None
+        if not self.lease(found.layers, found.blobs):
+            self._drop_broken(found)
+            return None
+        self._touched[key] = time.time()
+        return found
+
+    def put_result(
+        self,
+        key: str,
+        kind: str,
+        value: Any,
+        *,
+        layers: Iterable[str] = (),
+        blobs: Iterable[str] = (),
+        inputs: Any = None,
+        expires: float | None = None,
+    ) -> None:
+        """Record what `key` gave (replacing what was known). `inputs` is the JSON that explain shows; `expires` is an
+        epoch time. All layers and blobs must exist: a result is written last.
+        """
+        layers, blobs = tuple(layers), tuple(blobs)
+        now = time.time()
+        row = (key, kind, _dump(value), _dump(layers), _dump(blobs), _dump(inputs), now, now, expires)
+        with self._index.write() as db:
+            db.execute("INSERT OR REPLACE INTO results VALUES (?,?,?,?,?,?,?,?,?)", row)
+            db.execute("DELETE FROM refs WHERE key = ?", (key,))
+            db.executemany("INSERT OR IGNORE INTO refs VALUES (?,?)", [(item, key) for item in (*layers, *blobs)])
+
+    def forget(self, key_prefix: str) -> int:
+        """Drop results whose key begins so ("" is all of them); answers how many. Their layers go at the next prune."""
+        with self._index.write() as db:
+            like = (len(key_prefix), key_prefix)
+            count = db.execute("DELETE FROM results WHERE substr(key, 1, ?) = ?", like).rowcount
+            db.execute("DELETE FROM refs WHERE substr(key, 1, ?) = ?", like)
+            return count
+
+    def inputs(self, key: str) -> Any:
+        """The inputs recorded with a result; None when the key isn't known."""
+        with self._index.connection() as db:
+            row = db.execute("SELECT inputs FROM results WHERE key = ?", (key,)).fetchone()
+        return None if row is None else json.loads(row[0])
+
+    def results(self) -> Iterator[Result]:
+        """All results, newest first. They aren't leased."""
+        with self._index.connection() as db:
+            rows = db.execute(f"{_SELECT} ORDER BY created DESC").fetchall()
+        for row in rows:
+            yield _result(row)[0]
+
+    # ------------------------------------------------------------ blobs
+    def put_blob(self, data: bytes | BinaryIO) -> str:
+        """Store bytes (or all that a file gives); answers "sha256:…". The same bytes twice are stored once."""
+        staging = self.staging()
+        try:
+            with guarded(self.home):
+                digest, temporary = blobs.write(staging.path / "blob", data)
+                target = blobs.blob_path(self.home, digest)
+                target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                self._leases.write((digest,))
+                with self._index.write() as db:  # GC removes blobs inside its own transaction: one after the other
+                    os.rename(temporary, target)
+                    db.execute(_ADD_OBJECT, (digest, self._boot, time.time()))
+        finally:
+            staging.discard()
+        self._leases.keep((digest,))
+        return digest
+
+    def blob_path(self, digest: str) -> Path:
+        return blobs.blob_path(self.home, digest)
+
+    def has_blob(self, digest: str) -> bool:
+        """Whether a blob is there; if so, it's leased."""
+        blobs.blob_path(self.home, digest)
+        return self.lease((), (digest,))
+
+    def read_blob(self, digest: str) -> bytes:
+        """A blob's bytes, verified."""
+        return blobs.read(self.home, digest)
+
+    def verify_blob(self, digest: str) -> None:
+        """Read a blob and compare it with its digest; a wrong one is removed and raises StoreError."""
+        blobs.verify(self.home, digest)
+
+    # ------------------------------------------------------------ memos
+    def memo(self, table: str, key: str) -> str | None:
+        """A small fact remembered earlier."""
+        with self._index.connection() as db:
+            row = db.execute("SELECT value FROM memos WHERE place = ? AND key = ?", (table, key)).fetchone()
+        return None if row is None else str(row[0])
+
+    def put_memo(self, table: str, key: str, value: str) -> None:
+        self.put_memos(table, ((key, value),))
+
+    def put_memos(self, table: str, items: Iterable[tuple[str, str]]) -> None:
+        """Many at once: one transaction."""
+        rows = [(table, key, value) for key, value in items]
+        if rows:
+            with self._index.write() as db:
+                db.executemany("INSERT OR REPLACE INTO memos VALUES (?,?,?)", rows)
+
+    # ------------------------------------------------------------ trees
+    def view(self, tree: Tree) -> TreeView:
+        """Read a tree without mounting it."""
+        from sealane_engine.store.view import TreeView
+
+        return TreeView(self, tree)
+
+    def edit(self, base: Tree) -> Editor:
+        """Change a tree by file operations: a context manager whose `tree` is the outcome."""
+        from sealane_engine.store.edit import Editor
+
+        return Editor(self, base)
+
+    # ------------------------------------------------------------ volumes
+    def volume(self, namespace: str, key: str) -> volumes.Volume:
+        """The shared cache volume of a key in a namespace, made if needed."""
+        found = volumes.volume(self.home, namespace, key, self.ids)
+        held = (f"volume:{found.name}",)
+        self._leases.write(self._leases.missing(held))
+        self._leases.keep(held)
+        with self._index.write() as db:
+            row = (found.name, namespace, key, time.time())
+            db.execute("INSERT OR REPLACE INTO volumes VALUES (?,?,?,?)", row)
+        return found
+
+    def lock_volume(self, volume: volumes.Volume) -> AbstractAsyncContextManager[None]:
+        """Hold a volume for oneself (LOCKED sharing). Lock several in the order of their names."""
+        return locks.locked(volume.lock_path)
+
+    def private_volume(self, namespace: str, key: str) -> volumes.PrivateVolume:
+        """A volume of this key that nobody else uses now (PRIVATE sharing): a context manager that frees it."""
+        return volumes.private(self.home, self.volume(namespace, key), self.ids)
+
+    # ------------------------------------------------------------ cleaning
+    def prune(self, *, keep_bytes: int = 0, cache_volumes: bool = False) -> gc.Pruned:
+        """Remove the results used longest ago until `keep_bytes` are left, and what no result needs. What a live
+        process leases stays. `cache_volumes`: also the volumes that nobody uses.
+        """
+        self._flush_used()
+        return gc.prune(self.home, self._index, keep_bytes=keep_bytes, cache_volumes=cache_volumes)
+
+    def usage(self) -> gc.Usage:
+        """Sizes as they are on disk now (walks the store)."""
+        return gc.usage(self.home, self._index)
+
+    # ------------------------------------------------------------ inside
+    def _object_path(self, item: str) -> Path:
+        return self.blob_path(item) if item.startswith("sha256:") else self.layer_path(item)
+
+    def _add_object(self, item: str) -> None:
+        with self._index.write() as db:
+            db.execute(_ADD_OBJECT, (item, self._boot, time.time()))
+
+    def _drop_broken(self, found: Result) -> None:
+        with self._index.write() as db:
+            db.execute("DELETE FROM results WHERE key = ? AND created = ?", (found.key, found.created))
+
+    def _flush_used(self) -> None:
+        touched, self._touched = self._touched, {}
+        if touched:
+            with self._index.write() as db:
+                rows = [(when, key) for key, when in touched.items()]
+                db.executemany("UPDATE results SET used = ? WHERE key = ?", rows)
+
+
+_SELECT = "SELECT key, kind, value, layers, blobs, created, used, expires FROM results"
+_ADD_OBJECT = "INSERT OR REPLACE INTO objects (id, boot, created) VALUES (?,?,?)"
+
+
+def _result(row: tuple[Any, ...]) -> tuple[Result, float | None]:
+    key, kind, value, layer_names, blob_names, created, used, expires = row
+    result = Result(
+        key, kind, json.loads(value), tuple(json.loads(layer_names)), tuple(json.loads(blob_names)), created, used
+    )
+    return result, expires
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _make_folders(home: Path) -> None:
+    home.mkdir(mode=_PASSABLE, parents=True, exist_ok=True)
+    os.chmod(home, _PASSABLE)
+    for name, mode in (("l", 0o711), ("s", 0o711), ("t", 0o700), ("b", 0o700), ("v", 0o711), ("leases", 0o700)):
+        (home / name).mkdir(mode=mode, exist_ok=True)
+        os.chmod(home / name, mode)
+    tag = home / "CACHEDIR.TAG"
+    if not tag.exists():
+        tag.write_text(_CACHEDIR_TAG)
+
+
+def _settle_version(home: Path) -> tuple[int, tuple[str, ...]]:
+    """The store's lock, shared, and what had to be reset to get there."""
+    lock = os.open(home / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    notes: list[str] = []
+    try:
+        reason = _unusable(home)
+        if reason:
+            _take_alone(lock, home, reason)
+            notes.append(index.move_aside(home, reason))
+            _make_folders(home)
+        # From alone to shared: another process may come first, it finds the store as settled as we do.
+        locks.share(lock)
+    except BaseException:
+        os.close(lock)
+        raise
+    return lock, tuple(notes)
+
+
+def _take_alone(lock: int, home: Path, reason: str) -> None:
+    if not locks.lock_now(lock):
+        raise StoreError(
+            f"the store {home} can't be used by this engine ({reason}), and another engine has it open",
+            reason="store-busy",
+            hint="end the other engine, or set SEALANE_HOME to another directory",
+        )
+
+
+def _unusable(home: Path) -> str:
+    if (home / "index.bad").exists():
+        with suppress(OSError):
+            return f"its index is damaged ({(home / 'index.bad').read_text()})"
+    if not (home / "index.db").exists():
+        return ""
+    try:
+        version = index.Index(home / "index.db").version()
+    except sqlite3.DatabaseError as error:
+        return f"its index is damaged ({error})"
+    if version in (None, index.VERSION):
+        return ""
+    return f"it was written by another version of the engine (format {version}, this one reads {index.VERSION})"
