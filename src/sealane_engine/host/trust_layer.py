@@ -26,22 +26,21 @@ class TrustLayers:
 
     def layer_for(self, view: TreeView) -> tuple[str, ...]:
         """The store's directories (none or one) that go on top of an image's layers."""
-        files = {
-            path: file
-            for path, file in self._trust.files.items()
-            if not (file.only_if_missing and view.lstat(path) is not None)
-        }
+        files = self._trust.files_for(view)
         if not files:
             return ()
         digest = hashlib.sha256()
         for path, file in sorted(files.items()):
-            digest.update(f"{path}\0{file.mode}\0{len(file.data)}\0".encode() + file.data)
+            digest.update(f"{path}\0{file.mode}\0{file.link}\0{len(file.data)}\0".encode() + file.data)
         key = f"trust:{digest.hexdigest()}"
         found = self._store.result(key)
         if found is None:
             with self._store.edit(SCRATCH) as edit:
                 for path, file in sorted(files.items()):
-                    edit.write(path, file.data, file.mode)
+                    if file.link:
+                        edit.symlink(file.link, path)
+                    else:
+                        edit.write(path, file.data, file.mode)
             layers = edit.tree.layers
             self._store.put_result(key, "trust", {"layers": list(layers)}, layers=layers, inputs=sorted(files))
         else:

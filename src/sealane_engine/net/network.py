@@ -108,10 +108,10 @@ class Network:
             raise
         return str(given)
 
-    async def listen_inside(self, pid: int, host: str = "127.0.0.1") -> socket.socket:
-        """A listening TCP socket on a free port inside the network namespace of `pid`, which is attached already."""
+    async def listen_inside(self, pid: int, host: str = "127.0.0.1", *, port: int = 0) -> socket.socket:
+        """A listening TCP socket (port 0: any free one) inside the network namespace of `pid`, which is attached already."""
         await self._ready()
-        return await self._thread.run_inside(pid, lambda _namespace: make_listener(host, 0), _close)
+        return await self._thread.run_inside(pid, lambda _namespace: make_listener(host, port), _close)
 
     # Connections
 
@@ -229,8 +229,8 @@ class Network:
 
 
 def _free_subnet(resolv_conf: Path) -> IPv4Network:
-    from sealane_engine.linux import rtnetlink  # noqa: PLC0415 - loaded with the first step
-    from sealane_engine.linux.netlink import Netlink  # noqa: PLC0415
+    from sealane_engine.linux import rtnetlink
+    from sealane_engine.linux.netlink import Netlink
 
     with Netlink(socket.NETLINK_ROUTE) as netlink:
         used = [network for network, _link in rtnetlink.routes(netlink)]

@@ -147,13 +147,13 @@ class Router:
 
     async def refuse(self, networks: list[IPv4Network]) -> None:
         """Steps get "host unreachable" for these; what is link-local may not be routed at all."""
-        from sealane_engine.linux import rtnetlink  # noqa: PLC0415 - loaded with the first step
+        from sealane_engine.linux import rtnetlink
 
         await self._send([rtnetlink.unreachable(network) for network in (*networks, _LINK_LOCAL)])
 
     async def forward_from(self, link: str) -> None:
         """Let packets that come in by this link through, too."""
-        from sealane_engine.linux import rtnetlink  # noqa: PLC0415
+        from sealane_engine.linux import rtnetlink
 
         index = await self.thread.run(lambda: socket.if_nametoindex(link))
         await self._send([rtnetlink.forwarding(index)])
@@ -164,8 +164,8 @@ class Router:
         await self.thread.run(lambda: netlink.send(messages))
 
     def _make_bridge(self) -> None:
-        from sealane_engine.linux import rtnetlink  # noqa: PLC0415
-        from sealane_engine.linux.netlink import Netlink  # noqa: PLC0415
+        from sealane_engine.linux import rtnetlink
+        from sealane_engine.linux.netlink import Netlink
 
         netlink = self._netlink = Netlink(socket.NETLINK_ROUTE)
         gateway = self.addresses.gateway
@@ -181,8 +181,8 @@ class Router:
         )
 
     def _attach(self, namespace: int, address: IPv4Address) -> None:
-        from sealane_engine.linux import rtnetlink  # noqa: PLC0415
-        from sealane_engine.linux.netlink import Netlink  # noqa: PLC0415
+        from sealane_engine.linux import rtnetlink
+        from sealane_engine.linux.netlink import Netlink
 
         assert self._netlink is not None
         name = f"step{self.addresses.number(address)}"
@@ -207,7 +207,7 @@ class Router:
             )
 
     def _own_address(self, address: IPv4Address, *, add: bool) -> None:
-        from sealane_engine.linux import rtnetlink  # noqa: PLC0415
+        from sealane_engine.linux import rtnetlink
 
         assert self._netlink is not None
         change = rtnetlink.address if add else rtnetlink.remove_address
@@ -223,7 +223,7 @@ class Router:
         Nothing that arrives there is for the router itself. Debian 12's pasta sends packets without any flag, which
         connection tracking doesn't know; the router must not answer them with a reset.
         """
-        from sealane_engine.linux import nftables as nft  # noqa: PLC0415
+        from sealane_engine.linux import nftables as nft
 
         await self._rules(
             nft.chain("sealane", "out", "nat", nft.POSTROUTING, priority=100),
@@ -234,7 +234,7 @@ class Router:
 
     async def redirect(self, port: int) -> None:
         """Every TCP connection of a step to elsewhere comes to this port of the router instead."""
-        from sealane_engine.linux import nftables as nft  # noqa: PLC0415
+        from sealane_engine.linux import nftables as nft
 
         match = (nft.comes_in_by(BRIDGE), nft.is_tcp(), nft.not_to(self.addresses.subnet))
         await self._rules(
@@ -244,8 +244,8 @@ class Router:
 
     async def _rules(self, *messages: Message) -> None:
         def send() -> None:
-            from sealane_engine.linux import nftables  # noqa: PLC0415
-            from sealane_engine.linux.netlink import Netlink  # noqa: PLC0415
+            from sealane_engine.linux import nftables
+            from sealane_engine.linux.netlink import Netlink
 
             with Netlink(nftables.NETLINK_NETFILTER) as netlink:
                 netlink.send(nftables.batch(nftables.table("sealane"), *messages))

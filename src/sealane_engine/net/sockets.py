@@ -32,7 +32,7 @@ class NamespaceThread:
         """Make the namespace of `descriptor` (the caller keeps it open) the thread's home."""
 
         def enter() -> None:
-            from sealane_engine.linux.netns import enter_netns  # noqa: PLC0415 - ctypes only when there is a network
+            from sealane_engine.linux.netns import enter_netns
 
             enter_netns(descriptor)
             self._home = descriptor
@@ -58,7 +58,7 @@ class NamespaceThread:
         """Run `work(descriptor)` in the network namespace of `pid`."""
 
         def there() -> T:
-            from sealane_engine.linux.netns import enter_netns, open_netns  # noqa: PLC0415
+            from sealane_engine.linux.netns import enter_netns, open_netns
 
             descriptor = open_netns(pid)
             try:

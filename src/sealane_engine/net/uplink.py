@@ -37,7 +37,7 @@ _FLAGS = (
 )
 
 
-class NoPasta(Exception):  # noqa: N818 - a reason, not a mistake
+class NoPasta(Exception):
     """Why pasta can't be the uplink here."""
 
 
@@ -145,16 +145,16 @@ def probe_pasta(name: str | None) -> str:
 
 def host_addresses() -> list[IPv4Address]:
     """Addresses of the engine's own namespace but loopback's: a step may reach no service on them."""
-    from sealane_engine.linux import rtnetlink  # noqa: PLC0415 - loaded with the first step
-    from sealane_engine.linux.netlink import Netlink  # noqa: PLC0415
+    from sealane_engine.linux import rtnetlink
+    from sealane_engine.linux.netlink import Netlink
 
     with Netlink(socket.NETLINK_ROUTE) as netlink:
         return [interface.ip for interface in rtnetlink.addresses(netlink) if not interface.ip.is_loopback]
 
 
 def _route_listener() -> Netlink:
-    from sealane_engine.linux import rtnetlink  # noqa: PLC0415
-    from sealane_engine.linux.netlink import Netlink  # noqa: PLC0415
+    from sealane_engine.linux import rtnetlink
+    from sealane_engine.linux.netlink import Netlink
 
     netlink = Netlink(socket.NETLINK_ROUTE, groups=rtnetlink.GROUP_IPV4_ROUTE)
     netlink.socket.setblocking(False)
@@ -162,8 +162,8 @@ def _route_listener() -> Netlink:
 
 
 async def _until_default_route(netlink: Netlink) -> None:
-    from sealane_engine.linux import rtnetlink  # noqa: PLC0415
-    from sealane_engine.linux.netlink import split  # noqa: PLC0415
+    from sealane_engine.linux import rtnetlink
+    from sealane_engine.linux.netlink import split
 
     loop = asyncio.get_running_loop()
     while True:
