@@ -1,4 +1,4 @@
-"""What all tests share: markers by capability, a home of their own, and the rule that no test is skipped in silence.
+"""What all tests share: markers by capability, a store of their own, and the rule that no test is skipped in silence.
 
 `@pytest.mark.needs("root", "network")` skips a test where the machine lacks one; the reason names it. Under CI a
 skip fails the run unless `allowed-skips.toml` has it with its reason.
@@ -51,6 +51,15 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
         item.config.stash[SKIPPED].append(f"{item.nodeid} ({reason.removeprefix('Skipped: ')})")
     return report
+
+
+@pytest.fixture(scope="session")
+def shared_home() -> Path:
+    """A store that outlives the run, so that base images are built once. Not below a home folder: steps' ids must
+    reach it. SEALANE_TEST_HOME moves it."""
+    home = Path(os.environ.get("SEALANE_TEST_HOME") or f"/var/tmp/sealane-test-{os.geteuid()}")
+    home.mkdir(mode=0o711, parents=True, exist_ok=True)
+    return home
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

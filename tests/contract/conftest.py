@@ -1,0 +1,79 @@
+"""The answers of a session of ours to the reference's cases: once as it is, once behind a proxy's variables."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+REFERENCE = Path(__file__).parent / "reference"
+NOWHERE = "http://127.0.0.1:9"
+BEHIND_A_PROXY = {
+    **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), NOWHERE),
+    **dict.fromkeys(("NO_PROXY", "no_proxy"), "localhost,127.0.0.1"),
+    **dict.fromkeys(
+        ("SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO"),
+        "/etc/ssl/certs/ca-certificates.crt",
+    ),
+}
+
+
+@contextmanager
+def session(home: Path, environ: dict[str, str]) -> Iterator[dict[str, str]]:
+    """An engine for as long as the block runs; what a client needs in its environment to use it."""
+    command = [sys.executable, "-m", "sealane_engine", "--home", str(home)]
+    with (
+        tempfile.TemporaryFile("w+") as log,
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, env=environ
+        ) as engine,
+    ):
+        assert engine.stdin is not None
+        assert engine.stdout is not None
+        line = engine.stdout.readline()
+        if not line:
+            log.seek(0)
+            pytest.fail(f"the engine did not start: {log.read()[-2000:]}")
+        said = json.loads(line)
+        variables = {"DAGGER_SESSION_PORT": str(said["port"]), "DAGGER_SESSION_TOKEN": said["session_token"]}
+        try:
+            yield {**environ, **variables}
+        finally:
+            engine.stdin.close()
+            _drain(engine)
+
+
+def _drain(engine: subprocess.Popen[str]) -> None:
+    try:
+        engine.wait(30)
+    except subprocess.TimeoutExpired:
+        engine.kill()
+
+
+def record(home: Path, target: Path, extra: dict[str, str]) -> dict[str, Any]:
+    """Run every case against a session; their answers by name."""
+    with session(home, {**os.environ, **extra}) as environ:
+        done = subprocess.run(
+            [sys.executable, str(REFERENCE / "compare.py"), "--record", str(target)],
+            env=environ, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+    if done.returncode:
+        pytest.fail(f"compare.py exited with {done.returncode}: {done.stderr[-2000:]}")
+    answers: dict[str, Any] = json.loads(target.read_text())
+    return answers
+
+
+@pytest.fixture(scope="session", params=["plain", "proxied"])
+def answers(
+    request: pytest.FixtureRequest, shared_home: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Any]:
+    target = tmp_path_factory.mktemp("answers") / "answers.json"
+    return record(shared_home, target, BEHIND_A_PROXY if request.param == "proxied" else {})
