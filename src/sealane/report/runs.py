@@ -6,17 +6,14 @@ import time
 from typing import TYPE_CHECKING
 
 from sealane import pipeline
-from sealane.errors import NotScanned, PipelineFailed, SealaneError, StageFailed
+from sealane.errors import PipelineFailed, StageFailed
 from sealane.gates import evaluate
 from sealane.report import build
 from sealane.report.text import markdown
 from sealane.stages import project
-from sealane.stages.result import Outcome
 
 if TYPE_CHECKING:
     import dagger
-
-    from sealane.stages.result import StageResult
 
 
 async def whole(source: dagger.Directory) -> pipeline.Run:
@@ -41,14 +38,15 @@ def summary(run: pipeline.Run) -> str:
     return markdown(build.model(run))
 
 
-def failure(run: pipeline.Run) -> SealaneError | None:
-    """The error of a run that did not pass: its summary, so that whoever sees only the error sees what is wrong."""
-    if run.passed:
-        return None
-    if len(run.results) > 1:
-        return PipelineFailed(summary(run))
-    return _stage_failure(run.results[0], summary(run))
+def passed(run: pipeline.Run) -> str:
+    """The summary of a run that passed. Raises PipelineFailed with the summary as its message."""
+    text = summary(run)
+    if not run.passed:
+        raise PipelineFailed(text)
+    return text
 
 
-def _stage_failure(result: StageResult, text: str) -> SealaneError:
-    return NotScanned(text) if result.outcome is Outcome.NOT_RUN else StageFailed(text)
+def must_have_passed(stage: str, *, passed: bool, text: str) -> None:
+    """Raises StageFailed with the stage's summary."""
+    if not passed:
+        raise StageFailed(f"{stage} did not pass\n{text}")

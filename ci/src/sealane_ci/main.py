@@ -1,0 +1,151 @@
+"""The functions of the module: decorators and one-line calls into `sealane`.
+
+No function's result is kept (`cache="never"`): what takes time are the commands inside, and the engine keeps the result
+of each of those by its content. A kept function would answer "no network" for a week after one bad minute, and a report
+could not say which result came from where.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+import dagger
+from dagger import DefaultPath, Doc, Ignore, check, field, function, object_type
+
+from sealane.report import runs
+from sealane.stages import build, project
+from sealane_ci.errors import told
+
+IGNORED = [
+    ".git", "**/.venv", "**/node_modules", "**/__pycache__", "**/.mypy_cache", "**/.pytest_cache", "**/.ruff_cache",
+    "**/.nox", "**/.tox", "**/htmlcov", "**/.coverage", "/out",
+]  # fmt: skip
+
+
+@object_type
+class StageRun:
+    """One stage's run: what it found, whether it passed or not."""
+
+    name: Annotated[str, Doc("The stage")] = field()
+    outcome: Annotated[str, Doc("ran, failed, or not run; with the reason")] = field()
+    passed: Annotated[bool, Doc("Whether `assert` will be silent")] = field()
+    text: str
+    files: dagger.Directory
+
+    @classmethod
+    async def of(cls, name: str, source: dagger.Directory) -> Self:
+        with told():
+            run = await runs.one(name, source)
+            return cls(
+                name=name,
+                outcome=run.results[0].verdict,
+                passed=run.passed,
+                text=runs.summary(run),
+                files=runs.directory(run),
+            )
+
+    @function(cache="never")
+    def report(self) -> dagger.Directory:
+        """The stage's reports and logs, and run.json."""
+        return self.files
+
+    @function(cache="never")
+    def summary(self) -> str:
+        """What the stage found, as Markdown."""
+        return self.text
+
+    @function(cache="never")
+    def assert_(self) -> None:
+        """Fail if the stage did not pass."""
+        with told():
+            runs.must_have_passed(self.name, passed=self.passed, text=self.text)
+
+
+async def must_pass(name: str, source: dagger.Directory) -> None:
+    with told():
+        runs.passed(await runs.one(name, source))
+
+
+@object_type
+class Sealane:
+    """The pipeline over one source directory."""
+
+    source: Annotated[
+        dagger.Directory,
+        Doc("The project; its [tool.sealane] in pyproject.toml is the configuration"),
+        DefaultPath("/"),
+        Ignore(IGNORED),
+    ]
+
+    @function(cache="never")
+    async def pipeline(self) -> str:
+        """Run every stage and every gate; the summary, or failure with the summary."""
+        with told():
+            return runs.passed(await runs.whole(self.source))
+
+    @function(cache="never")
+    async def report(self) -> dagger.Directory:
+        """Run every stage; all reports, logs and run.json. Never fails for what was found."""
+        with told():
+            return runs.directory(await runs.whole(self.source))
+
+    @function(cache="never")
+    async def lint(self) -> StageRun:
+        """black, isort, flake8, mypy and bandit, and the frontend's lint script."""
+        return await StageRun.of("lint", self.source)
+
+    @function(cache="never")
+    async def test(self) -> StageRun:
+        """Unit tests, then integration tests beside Postgres and Redis, and the frontend's tests."""
+        return await StageRun.of("test", self.source)
+
+    @function(cache="never")
+    async def scan(self) -> StageRun:
+        """Semgrep over the code, and secrets over every file."""
+        return await StageRun.of("scan", self.source)
+
+    @function(cache="never")
+    async def build(self) -> StageRun:
+        """The Dockerfile into an image, which is started and must be healthy."""
+        return await StageRun.of("build", self.source)
+
+    @function(cache="never")
+    async def sbom(self) -> StageRun:
+        """What is in the image, as SPDX JSON."""
+        return await StageRun.of("sbom", self.source)
+
+    @function(cache="never")
+    async def image(self) -> dagger.Container:
+        """The image alone, neither started nor tested."""
+        with told():
+            return build.image(await project.read(self.source))
+
+    @function(cache="never")
+    @check
+    async def check_lint(self) -> None:
+        """Fail if lint does not pass."""
+        await must_pass("lint", self.source)
+
+    @function(cache="never")
+    @check
+    async def check_test(self) -> None:
+        """Fail if test does not pass."""
+        await must_pass("test", self.source)
+
+    @function(cache="never")
+    @check
+    async def check_scan(self) -> None:
+        """Fail if scan does not pass."""
+        await must_pass("scan", self.source)
+
+    @function(cache="never")
+    @check
+    async def check_build(self) -> None:
+        """Fail if build does not pass."""
+        await must_pass("build", self.source)
+
+    @function(cache="never")
+    @check
+    async def check_sbom(self) -> None:
+        """Fail if sbom does not pass."""
+        await must_pass("sbom", self.source)
