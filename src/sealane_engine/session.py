@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets as random_secrets
+import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from sealane_engine.images.images import Images
     from sealane_engine.net.network import Network
     from sealane_engine.net.services import Services
+    from sealane_engine.protocol.schema import Schema
     from sealane_engine.protocol.server import Server
     from sealane_engine.store.store import Store
 
@@ -59,6 +61,19 @@ class Engine:
         self.services: Services
         self.resolver: ApiResolver
         self.server: Server
+        self.scratch: Path
+        self._schema: Schema | None = None
+
+    def schema_of(self, client: Client) -> Schema:
+        """What a client sees: the core, and the modules that were served to it."""
+        served: Schema | None = client.extra.get("schema")
+        if served is None:
+            if self._schema is None:
+                from sealane_engine.protocol.schema import Schema  # noqa: PLC0415  (only when the first query comes)
+
+                self._schema = Schema.load()
+            return self._schema
+        return served
 
     # ---- clients
 
@@ -123,8 +138,9 @@ class Nested:
         return (("DAGGER_SESSION_PORT", str(NESTED_PORT)), ("DAGGER_SESSION_TOKEN", self.client.token))
 
     async def listen(self, pid: int) -> None:
-        listener = await self.engine.network.listen_inside(pid, port=NESTED_PORT)
-        self.stack.push_async_callback(await self.engine.server.listen(listener))
+        listening = await self.engine.network.listen_inside(pid, port=NESTED_PORT)
+        listener = await self.engine.server.adopt(listening, only=self.client)
+        self.stack.push_async_callback(self.engine.server.drop, listener)
 
 
 @contextlib.asynccontextmanager
@@ -135,7 +151,11 @@ async def open_engine(options: Options, events: Events) -> AsyncIterator[Engine]
     from sealane_engine.host.trust import find_trust  # noqa: PLC0415
     from sealane_engine.host.trust_layer import TrustLayers  # noqa: PLC0415
     from sealane_engine.images.images import Images  # noqa: PLC0415
+    from sealane_engine.graph.raw import RawRunner  # noqa: PLC0415
     from sealane_engine.net.network import Network  # noqa: PLC0415
+    from sealane_engine.protocol.endpoint import Endpoint  # noqa: PLC0415
+    from sealane_engine.protocol.ids import IdTable  # noqa: PLC0415
+    from sealane_engine.protocol.server import Server  # noqa: PLC0415
     from sealane_engine.net.services import Services  # noqa: PLC0415
     from sealane_engine.sandbox import open_backend  # noqa: PLC0415
     from sealane_engine.store.store import Store  # noqa: PLC0415
@@ -146,21 +166,41 @@ async def open_engine(options: Options, events: Events) -> AsyncIterator[Engine]
         stack.push_async_callback(asyncio.to_thread, engine.store.close)
         for note in engine.store.notes:
             events.emit("warning", message=note, reason="store-note")
-        engine.secrets = Secrets(engine.store.hmac_key())
+        engine.scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sealane-")))
+        engine.secrets = Secrets(await asyncio.to_thread(store_key, options.home))
         engine.network = await stack.enter_async_context(Network(events))
         backend = await stack.enter_async_context(
             open_backend(options.backend, home=options.home, ids=options.ids, events=events)
         )
-        preparer = Preparer(engine.store, engine.secrets, TrustLayers(engine.store, find_trust()))
+        trust = TrustLayers(engine.store, await asyncio.to_thread(find_trust))
+        preparer = Preparer(engine.store, engine.secrets, trust)
         engine.services = await stack.enter_async_context(Services(backend, engine.network, preparer, events))
-        engine.images = Images(engine.store, events)
+        engine.images = Images(
+            engine.store, events, run=RawRunner(engine.store, backend, engine.network, trust, events)
+        )
         engine.solver = Solver(engine.store, engine.images, events)
         engine.steps = Steps(engine.store, backend, engine.network, engine.services, preparer, events, engine.nested)
         engine.solver.steps = engine.steps
         engine.resolver = ApiResolver(engine, table())
+        endpoint = Endpoint(clients=engine.clients, resolver=engine.resolver, ids=IdTable(), schema=engine.schema_of)
+        engine.server = await stack.enter_async_context(Server(endpoint))
         syncing = asyncio.create_task(_sync(engine.store))
         stack.callback(syncing.cancel)
         yield engine
+
+
+def store_key(home: Path) -> bytes:
+    """The key of the store's HMACs, made once: 32 random bytes that only the engine's user reads."""
+    path = home / "key"
+    with contextlib.suppress(FileNotFoundError):
+        return path.read_bytes()
+    fresh = path.with_name(f"key.{random_secrets.token_hex(8)}")
+    fresh.touch(mode=0o600)
+    fresh.write_bytes(random_secrets.token_bytes(32))
+    with contextlib.suppress(FileExistsError):
+        path.hardlink_to(fresh)  # the first of two engines wins
+    fresh.unlink()
+    return path.read_bytes()
 
 
 async def _sync(store: Store) -> None:

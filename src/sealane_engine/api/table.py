@@ -19,6 +19,10 @@ SUBJECTS = (
     "secret",
     "cache",
     "query",
+    "changeset",
+    "documents",
+    "search",
+    "git",
 )
 
 

@@ -58,17 +58,8 @@ def _copy(solver: Solver, base: Tree, action: Copy, source: TreeView) -> Tree:
     uid, gid = find_owner(solver.view(base), action.owner)
     match = _filter(action, source)
     with solver.store.edit(base) as edit:
-        destination = action.path
-        if action.kind == "file" and _into(solver.view(base), destination):
-            destination = posixpath.join(destination, posixpath.basename(action.source.path))
-        edit.copy(source, action.source.path, destination, match=match, uid=uid, gid=gid, mode=action.mode)
+        edit.copy(source, action.source.path, action.path, match=match, uid=uid, gid=gid, mode=action.mode)
     return edit.tree
-
-
-def _into(base: TreeView, destination: str) -> bool:
-    """Whether a file that is copied to this path goes into a directory there."""
-    entry = base.stat(destination)
-    return destination.endswith("/") or (entry is not None and entry.kind == "dir")
 
 
 def _filter(action: Copy, source: TreeView) -> Callable[[str, bool], bool] | None:
@@ -95,7 +86,7 @@ def _edit(solver: Solver, base: Tree, action: object) -> Tree:
         match action:
             case WriteFile():
                 uid, gid = find_owner(view, action.owner)
-                edit.write(action.path, action.data, action.mode, uid or 0, gid or 0)
+                edit.write(action.path, action.data, action.mode, uid, gid)
             case MakeDirectory():
                 edit.mkdir(action.path, action.mode)
             case MakeSymlink():

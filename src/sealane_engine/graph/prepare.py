@@ -18,6 +18,7 @@ from sealane_engine.graph.operation import Exec, MountCache, MountSecret, MountT
 from sealane_engine.graph.users import User, find_owner, find_user
 from sealane_engine.graph.volumes import fill_volume
 from sealane_engine.sandbox.plan import Bind, Command, Content, Mount, Overlay, Plan, Tmpfs
+from sealane_engine.store.tree import Tree
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from sealane_engine.secrets.secret import Secrets
     from sealane_engine.store.layers import Staging
     from sealane_engine.store.store import Store
-    from sealane_engine.store.tree import Tree
     from sealane_engine.store.view import TreeView
 
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -68,12 +68,12 @@ class Preparer:
         root = await solver.tree(step.root, asker)
         view = solver.view(root)
         user = self._user(view, step)
-        staging = self._store.staging()
+        staging = self._store.staging(view)
         stack.callback(staging.discard)
         stagings: dict[int, Staging] = {}
         mounts = [
             Mount("/etc/resolv.conf", Content(resolv_conf, mode=0o644)),
-            Mount("/etc/hosts", Content(_hosts_file(hosts, hostname), mode=0o644)),
+            Mount("/etc/hosts", Content(hosts_file(hosts, hostname), mode=0o644)),
         ]
         for index, mount in sorted(enumerate(step.mounts), key=lambda item: item[1].target.count("/")):
             mounts.append(await self._mount(index, mount, view, solver, asker, stack, stagings))
@@ -102,7 +102,7 @@ class Preparer:
             root=root,
             staging=staging,
             mount_stagings=stagings,
-            secrets=tuple(self._secrets.reveal(secret) for secret in used),
+            secrets=(*(self._secrets.reveal(secret) for secret in used), *self._trust.secrets),
             stdin=await self._stdin(step, view, solver, asker),
         )
 
@@ -172,7 +172,7 @@ class Preparer:
         lowers = source.subtree(mount.source.path)
         if mount.read_only:
             return Mount(mount.target, Overlay(lowers), read_only=True)
-        staging = stagings[index] = self._store.staging()
+        staging = stagings[index] = self._store.staging(Tree(tuple(lower.removeprefix("l/") for lower in lowers)))
         stack.callback(staging.discard)
         return Mount(mount.target, Overlay(lowers, staging.rel))
 
@@ -215,7 +215,7 @@ def _copy_file(source: str, copy: str) -> None:
     os.utime(copy, ns=(facts.st_atime_ns, facts.st_mtime_ns))
 
 
-def _hosts_file(hosts: Mapping[str, str], hostname: str) -> bytes:
+def hosts_file(hosts: Mapping[str, str], hostname: str) -> bytes:
     lines = ["127.0.0.1\tlocalhost", "::1\tlocalhost ip6-localhost ip6-loopback", f"127.0.1.1\t{hostname}"]
     lines += [f"{address}\t{name}" for name, address in hosts.items()]
     return ("\n".join(lines) + "\n").encode()

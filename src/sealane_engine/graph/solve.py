@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sealane_engine.errors import EngineError, NotFound
+from sealane_engine.graph.difference import difference
 from sealane_engine.graph.edits import apply_edit
 from sealane_engine.graph.flight import Flight
 from sealane_engine.graph.keys import Key, action_inputs, make_key, step_inputs
@@ -287,7 +288,7 @@ class Solver:
     async def _difference(self, operation: Difference, asker: Asker) -> Tree:
         lower, upper = await self.see(operation.lower, asker), await self.see(operation.upper, asker)
         return await asyncio.to_thread(
-            self.store.difference, lower, operation.lower.path, upper, operation.upper.path
+            difference, self.store, lower, operation.lower.path, upper, operation.upper.path
         )
 
     async def _step(self, step: Exec, key: Key, asker: Asker) -> StepResult:

@@ -5,22 +5,22 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 from sealane_engine.api.paths import seen_file
 from sealane_engine.api.registry import Context, Fields
-from sealane_engine.api.values import Container, File, config_from_oci
+from sealane_engine.api.values import Container, File, config_from_oci, config_to_oci
 from sealane_engine.errors import InvalidInput
-from sealane_engine.graph.operation import ImageTree
+from sealane_engine.graph.keys import canonical
+from sealane_engine.graph.operation import Failing, ImageTree, Ref, Tarball, Variant
+from sealane_engine.graph.tarball import NAME
 
 field = Fields("Container")
 
 
 async def from_image(ctx: Context, self: Container, address: str) -> Container:
     """The container of an image: its root and configuration take the place of what was there."""
-    image = await ctx.engine.images.resolve(address, self.platform)
-    ctx.engine.events.emit(
-        "image", ctx.client.labels, ref=image.ref, origin=image.origin, digest=image.digest, catalog=image.catalog
-    )
+    image = await ctx.engine.images.resolve(address, self.platform, labels=ctx.client.labels)
     config = config_from_oci(image.config.get("config") or {})
     return replace(self, root=ImageTree(image), config=config, image_ref=image.ref, last=None)
 
@@ -41,8 +41,13 @@ async def image_ref(ctx: Context, self: Container) -> str:
     return self.image_ref
 
 
-async def _variants(ctx: Context, self: Container, others: list[Container] | None) -> tuple[Container, ...]:
-    return tuple(others) if others and self.root.parent is None and not self.image_ref else (self, *(others or ()))
+def _variant(self: Container) -> Variant:
+    os_name, _, rest = self.platform.partition("/")
+    architecture, _, variant = rest.partition("/")
+    config: dict[str, Any] = {"architecture": architecture, "os": os_name, "config": config_to_oci(self.config)}
+    if variant:
+        config["variant"] = variant
+    return Variant(Failing(self.error) if self.error else self.root, canonical(config).decode(), self.platform)
 
 
 @field("asTarball")
@@ -52,12 +57,11 @@ async def as_tarball(
     *,
     platformVariants: list[Container] | None = None,
     forcedCompression: str | None = None,
-    mediaTypes: str | None = None,
+    mediaTypes: str = "",
 ) -> File:
-    operation = await ctx.engine.image_files.tarball(
-        ctx, await _variants(ctx, self, platformVariants), forcedCompression, mediaTypes
-    )
-    return File(operation)
+    """With variants, a container that nothing was done to is only the way to the call, and no image itself."""
+    containers = (*([] if platformVariants and self == Container(platform=self.platform) else [self]), *(platformVariants or ()))
+    return File(Ref(Tarball(tuple(_variant(each) for each in containers), mediaTypes), f"/{NAME}"))
 
 
 @field("export")
@@ -68,7 +72,7 @@ async def export(
     path: str,
     platformVariants: list[Container] | None = None,
     forcedCompression: str | None = None,
-    mediaTypes: str | None = None,
+    mediaTypes: str = "",
     expand: bool = False,
 ) -> str:
     from sealane_engine.host.export import export_file  # noqa: PLC0415
@@ -84,9 +88,6 @@ async def export(
 @field("import")
 async def import_(ctx: Context, self: Container, *, source: File, tag: str = "") -> Container:
     view, entry = await seen_file(ctx, source.at)
-    image = await ctx.engine.image_files.load(entry.real, tag, self.platform)
+    image = await ctx.engine.images.load(entry.real, tag, self.platform)
     config = config_from_oci(image.config.get("config") or {})
     return replace(self, root=ImageTree(image), config=config, last=None)
-
-
-

@@ -1,0 +1,1 @@
+"""Git repositories: local ones so far."""
