@@ -32,11 +32,10 @@ LISTS_FRESH_SECONDS = 3600
 _LISTS, _ARCHIVES = "/var/lib/apt/lists", "/var/cache/apt/archives"
 _NAMESPACE = "catalog"
 
-# What two builds would differ in goes; times after the archive's own are set back to it ($EPOCH).
+# What two builds would differ in. Times are set back afterwards, from outside: removing mount targets changes them.
 _TIDY = """
 rm -rf /tmp/* /var/tmp/* /var/cache/ldconfig/aux-cache /var/log/apt/* /var/log/alternatives.log /var/log/dpkg.log
 rm -f /var/cache/debconf/*-old /var/lib/dpkg/*-old /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow- /etc/.pwd.lock
-find / -xdev -newermt "@$EPOCH" -print0 | xargs -0 -r touch -h -c -d "@$EPOCH"
 """
 _INSTALL = """
 apt-get -o APT::Keep-Downloaded-Packages=true install --yes --no-install-recommends "$@"
@@ -183,15 +182,14 @@ class Catalog:
                 edit.write(file.path, file.text.encode(), mode=file.mode)
             for wanted, data in fetched:
                 edit.write(wanted.target, data)
-            edit.utime("/", base.epoch)
         tree = edit.tree
         mounts = self._mounts(recipe, architecture)
         script = "".join((recipe.before, _INSTALL if recipe.packages else "", recipe.script, _TIDY))
         try:
             epoch = await self._refresh_lists(tree, recipe.suite, architecture, mounts)
-            env = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "EPOCH": str(epoch), "SOURCE_DATE_EPOCH": str(epoch), "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8", "HOME": "/root"}  # fmt: skip
+            env = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "SOURCE_DATE_EPOCH": str(epoch), "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8", "HOME": "/root"}  # fmt: skip
             args = ("sh", "-eu", "-c", script, "catalog", *recipe.packages)
-            return await self._run(tree, args, env=env, mounts=mounts), epoch
+            tree = await self._run(tree, args, env=env, mounts=mounts)
         except ExecError as error:
             words = " | ".join(error.stderr.strip().splitlines()[-4:])
             raise ImageError(
@@ -199,6 +197,13 @@ class Catalog:
                 reason="catalog-build-failed",
                 hint="check that a step reaches this machine's Debian mirror",
             ) from error
+        return await self._finish(tree, epoch), epoch
+
+    async def _finish(self, tree: Tree, epoch: int) -> Tree:
+        """Set the times of what was just made back to the archive's. Nobody else knows these layers yet."""
+        for layer in tree.layers[1:]:
+            await asyncio.to_thread(minbase.clamp, self._store.layer_path(layer), epoch)
+        return tree
 
     def _mounts(self, recipe: Recipe, architecture: str) -> tuple[Mount, ...]:
         host = apt.of_host()
