@@ -29,7 +29,8 @@ def main() -> int:
     try:
         asyncio.run(_serve(options, events))
     except EngineError as error:
-        print(json.dumps({"error": error.message, "reason": error.reason, "hint": error.hint}), file=sys.stderr)
+        told = {"error": error.message, "reason": error.reason, "hint": error.hint}
+        sys.stderr.write(json.dumps(told) + "\n")
         return 1
     except KeyboardInterrupt:
         return 130
@@ -41,7 +42,9 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--home", type=Path, required=True, help="where the store is")
     parser.add_argument("--workdir", type=Path, default=Path.cwd(), help="the client's working directory")
     parser.add_argument("--events-fd", type=int, help="a descriptor for events, one line of JSON each")
-    parser.add_argument("--backend", choices=("launcher", "runc"), default=os.environ.get("SEALANE_BACKEND", "launcher"))
+    parser.add_argument(
+        "--backend", choices=("launcher", "runc"), default=os.environ.get("SEALANE_BACKEND", "launcher")
+    )
     parser.add_argument("--allow", action="append", default=[], choices=("privileged",), help="what steps may ask for")
     return parser
 
@@ -60,9 +63,9 @@ class EventWriter:
 
 
 async def _serve(options: argparse.Namespace, events: Events) -> None:
-    from sealane_engine.preflight import check  # noqa: PLC0415  (arguments first: --help needs no engine)
-    from sealane_engine.sandbox.ids import ROOT_RANGE, ROOTLESS_RANGE  # noqa: PLC0415
-    from sealane_engine.session import Options, open_engine  # noqa: PLC0415
+    from sealane_engine.preflight import check
+    from sealane_engine.sandbox.ids import ROOT_RANGE, ROOTLESS_RANGE
+    from sealane_engine.session import Options, open_engine
 
     check(options.home)
     rootless = not _maps_all_ids()
@@ -76,7 +79,8 @@ async def _serve(options: argparse.Namespace, events: Events) -> None:
     async with open_engine(settings, events) as engine:
         client = engine.new_client(workdir=settings.workdir)
         port = await engine.server.listen()
-        print(json.dumps({"port": port, "session_token": client.token}), flush=True)
+        sys.stdout.write(json.dumps({"port": port, "session_token": client.token}) + "\n")
+        sys.stdout.flush()
         await _until_told_to_end()
 
 

@@ -69,7 +69,7 @@ class Engine:
         served: Schema | None = client.extra.get("schema")
         if served is None:
             if self._schema is None:
-                from sealane_engine.protocol.schema import Schema  # noqa: PLC0415  (only when the first query comes)
+                from sealane_engine.protocol.schema import Schema
 
                 self._schema = Schema.load()
             return self._schema
@@ -115,7 +115,7 @@ class Engine:
         self, container: Container, args: tuple[str, ...], env: tuple[tuple[str, str], ...], client: Client
     ) -> tuple[int, str, str]:
         """Run a command that is a client itself (a module's function). Nothing of it is kept or cached."""
-        from sealane_engine.api.container.execs import make_step  # noqa: PLC0415  (fields import the session's types)
+        from sealane_engine.api.container.execs import make_step
 
         step = make_step(container, args, expect="ANY", nested=True)
         asker = Asker(client, client.labels)
@@ -146,19 +146,19 @@ class Nested:
 @contextlib.asynccontextmanager
 async def open_engine(options: Options, events: Events) -> AsyncIterator[Engine]:
     """An engine whose rooms are open; everything it holds is given back at the end, in reverse."""
-    from sealane_engine.api.resolver import ApiResolver  # noqa: PLC0415  (start-up: each room when it is needed)
-    from sealane_engine.api.table import table  # noqa: PLC0415
-    from sealane_engine.host.trust import find_trust  # noqa: PLC0415
-    from sealane_engine.host.trust_layer import TrustLayers  # noqa: PLC0415
-    from sealane_engine.images.images import Images  # noqa: PLC0415
-    from sealane_engine.graph.raw import RawRunner  # noqa: PLC0415
-    from sealane_engine.net.network import Network  # noqa: PLC0415
-    from sealane_engine.protocol.endpoint import Endpoint  # noqa: PLC0415
-    from sealane_engine.protocol.ids import IdTable  # noqa: PLC0415
-    from sealane_engine.protocol.server import Server  # noqa: PLC0415
-    from sealane_engine.net.services import Services  # noqa: PLC0415
-    from sealane_engine.sandbox import open_backend  # noqa: PLC0415
-    from sealane_engine.store.store import Store  # noqa: PLC0415
+    from sealane_engine.api.resolver import ApiResolver
+    from sealane_engine.api.table import table
+    from sealane_engine.graph.raw import RawRunner
+    from sealane_engine.host.trust import find_trust
+    from sealane_engine.host.trust_layer import TrustLayers
+    from sealane_engine.images.images import Images
+    from sealane_engine.net.network import Network
+    from sealane_engine.net.services import Services
+    from sealane_engine.protocol.endpoint import Endpoint
+    from sealane_engine.protocol.ids import IdTable
+    from sealane_engine.protocol.server import Server
+    from sealane_engine.sandbox import open_backend
+    from sealane_engine.store.store import Store
 
     engine = Engine(options, events)
     async with AsyncExitStack() as stack:

@@ -1,5 +1,4 @@
 """CacheVolume: a directory that survives steps and is no part of any result."""
-# ruff: noqa: N803  (arguments carry their GraphQL names)
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
 """Changeset: what changed between two directories."""
-# ruff: noqa: N803  (arguments carry their GraphQL names)
 
 from __future__ import annotations
 
@@ -164,7 +163,7 @@ async def export(ctx: Context, self: Changeset, *, path: str) -> str:
 
 
 def _remove(destination: Path, removed: list[str]) -> None:
-    import shutil  # noqa: PLC0415  (rarely needed)
+    import shutil
 
     base = destination.resolve()
     for path in removed:

@@ -123,10 +123,10 @@ async def with_new_file(
 
 
 @field("withNewDirectory")
-async def with_new_directory(
-    ctx: Context, self: Directory, *, path: str, permissions: int | None = None
-) -> Directory:
-    return edited(self, MakeDirectory(inside(self, path).rstrip("/") or "/", 0o644 if permissions is None else permissions))
+async def with_new_directory(ctx: Context, self: Directory, *, path: str, permissions: int | None = None) -> Directory:
+    return edited(
+        self, MakeDirectory(inside(self, path).rstrip("/") or "/", 0o644 if permissions is None else permissions)
+    )
 
 
 @field("withSymlink")
@@ -147,7 +147,7 @@ async def with_files(
 ) -> Directory:
     for source in sources:
         target = inside(self, path).rstrip("/") + "/"
-        self = edited(self, Copy(source.at, target, kind="file", mode=permissions))  # noqa: PLW0642
+        self = edited(self, Copy(source.at, target, kind="file", mode=permissions))
     return self
 
 
@@ -266,4 +266,3 @@ async def stat_permissions(ctx: Context, self: Stat) -> int:
 @stat_fields("fileType")
 async def stat_file_type(ctx: Context, self: Stat) -> str:
     return self.file_type
-

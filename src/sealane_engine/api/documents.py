@@ -1,5 +1,4 @@
 """EnvFile and JSONValue: small documents as values."""
-# ruff: noqa: N803  (arguments carry their GraphQL names)
 
 from __future__ import annotations
 
@@ -88,7 +87,9 @@ async def without_variable(ctx: Context, self: EnvFile, *, name: str) -> EnvFile
 @env("namespace")
 async def namespace(ctx: Context, self: EnvFile, *, prefix: str) -> EnvFile:
     start = prefix.upper().rstrip("_") + "_"
-    return replace(self, raw=tuple((name[len(start) :], text) for name, text in self.raw if name.upper().startswith(start)))
+    return replace(
+        self, raw=tuple((name[len(start) :], text) for name, text in self.raw if name.upper().startswith(start))
+    )
 
 
 @env("asFile")
@@ -116,7 +117,9 @@ def _json(data: Any) -> JSONValue:
 def _typed(self: JSONValue, kind: type, name: str) -> Any:
     data = self.data
     if not isinstance(data, kind) or (kind is int and isinstance(data, bool)):
-        raise InvalidInput(f"JSON value is no {name}: {self.text[:80]}", reason="json-type", hint="look at its contents")
+        raise InvalidInput(
+            f"JSON value is no {name}: {self.text[:80]}", reason="json-type", hint="look at its contents"
+        )
     return data
 
 

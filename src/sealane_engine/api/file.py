@@ -41,9 +41,7 @@ async def sync(ctx: Context, self: File) -> Any:
 
 
 @field("contents")
-async def contents(
-    ctx: Context, self: File, *, offsetLines: int | None = None, limitLines: int | None = None
-) -> str:
+async def contents(ctx: Context, self: File, *, offsetLines: int | None = None, limitLines: int | None = None) -> str:
     text = (await read_bytes(ctx, self)).decode(errors="replace")
     if offsetLines is None and limitLines is None:
         return text
@@ -130,7 +128,5 @@ def _places(text: str, search: str) -> list[str]:
 async def export(ctx: Context, self: File, *, path: str, allowParentDirPath: bool = False) -> str:
     view, _ = await seen_file(ctx, self.at)
     destination = ctx.engine.client_path(ctx.client, path)
-    written = await asyncio.to_thread(
-        export_file, view, self.at.path, destination, allow_parent_dir=allowParentDirPath
-    )
+    written = await asyncio.to_thread(export_file, view, self.at.path, destination, allow_parent_dir=allowParentDirPath)
     return str(written)

@@ -34,13 +34,13 @@ class Context:
 
     @property
     def asker(self) -> Asker:
-        from sealane_engine.graph.solve import Asker  # noqa: PLC0415  (the solver imports much)
+        from sealane_engine.graph.solve import Asker
 
         return Asker(self.client, self.client.labels)
 
     async def owner_ids(self, root: Operation, owner: str) -> str:
         """An `owner` argument as numeric `uid:gid`, names looked up in a container's root."""
-        from sealane_engine.graph.users import find_owner  # noqa: PLC0415
+        from sealane_engine.graph.users import find_owner
 
         view = self.engine.solver.view(await self.engine.solver.tree(root, self.asker))
         uid, gid = find_owner(view, owner)

@@ -18,7 +18,6 @@ from sealane_engine.protocol.call import Call
 
 if TYPE_CHECKING:
     from sealane_engine.protocol.client import Client
-    from sealane_engine.protocol.schema import Schema
     from sealane_engine.session import Engine
 
 PER_CLIENT = frozenset(
@@ -91,14 +90,13 @@ class ApiResolver:
         while current is not None and current.digest not in self._values:
             pending.append(current)
             current = current.receiver
+        value = None
         for each in reversed(pending):
             if each.digest not in self._values:
                 value = await self._flight.do(each.digest, lambda each=each: self._evaluate(client, each))  # type: ignore[misc]
                 if self._is_memoised(each):
                     self._values[each.digest] = value
-                elif each is call:
-                    return value
-        return self._values[call.digest] if call.digest in self._values else value
+        return self._values.get(call.digest, value)
 
     def _is_memoised(self, call: Call) -> bool:
         return (call.receiver.type if call.receiver else "Query", call.field) not in NOT_MEMOISED

@@ -1,5 +1,4 @@
 """Searching text in directories and files, as ripgrep would."""
-# ruff: noqa: N803  (arguments carry their GraphQL names)
 
 from __future__ import annotations
 
@@ -71,9 +70,7 @@ def _compile(pattern: str, options: dict[str, Any]) -> re.Pattern[bytes]:
         ) from None
 
 
-def _search_tree(
-    view: TreeView, root: str, pattern: re.Pattern[bytes], options: dict[str, Any]
-) -> list[SearchResult]:
+def _search_tree(view: TreeView, root: str, pattern: re.Pattern[bytes], options: dict[str, Any]) -> list[SearchResult]:
     ignored = Filter(gitignore=ignore_files(view, root)).match if options.get("skipIgnored") else None
     wanted = tuple(path.strip("/") for path in options.get("paths") or ())
     globs = Filter(include=tuple(options.get("globs") or ())).match if options.get("globs") else None
@@ -94,9 +91,7 @@ def _search_tree(
     return found
 
 
-def _search(
-    path: str, data: bytes, pattern: re.Pattern[bytes], options: dict[str, Any]
-) -> Iterator[SearchResult]:
+def _search(path: str, data: bytes, pattern: re.Pattern[bytes], options: dict[str, Any]) -> Iterator[SearchResult]:
     if b"\0" in data[:8192]:
         return
     if options.get("multiline"):

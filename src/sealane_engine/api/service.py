@@ -1,5 +1,4 @@
 """Service: start, stop, and where it is."""
-# ruff: noqa: N803  (arguments carry their GraphQL names)
 
 from __future__ import annotations
 

@@ -111,7 +111,9 @@ class Container:
     def after(self, step: Exec) -> Container:
         """The container after a step: its root and its mounted trees are the step's outputs."""
         mounts = tuple(
-            replace(mount, source=Ref(Output(step, index), mount.source.path if mount.kind == "file" else "/"), chained=True)
+            replace(
+                mount, source=Ref(Output(step, index), mount.source.path if mount.kind == "file" else "/"), chained=True
+            )
             if isinstance(mount, MountTree) and not mount.read_only
             else mount
             for index, mount in enumerate(self.mounts)

@@ -23,7 +23,11 @@ async def git(folder: Path, *args: str) -> str:
     """Run git in a folder; the answer is what it printed."""
     if shutil.which("git") is None:
         raise NotFound("git is not installed", reason="git-missing", hint="install it: apt-get install git")
-    environment = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"}
+    environment = {
+        "PATH": os.environ.get("PATH", "/usr/bin:/bin"),
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+    }
     process = await asyncio.create_subprocess_exec(
         "git",
         *SAFE,
@@ -47,7 +51,7 @@ async def git(folder: Path, *args: str) -> str:
 async def names(folder: Path, kind: str, patterns: Sequence[str]) -> list[str]:
     """Branches (`heads`) or tags (`tags`), by name."""
     out = await git(folder, "for-each-ref", "--format=%(refname:strip=2)", f"refs/{kind}")
-    from fnmatch import fnmatchcase  # noqa: PLC0415  (rarely needed)
+    from fnmatch import fnmatchcase
 
     found = out.split()
     return [name for name in found if not patterns or any(fnmatchcase(name, pattern) for pattern in patterns)]
@@ -56,7 +60,9 @@ async def names(folder: Path, kind: str, patterns: Sequence[str]) -> list[str]:
 async def resolve(folder: Path, reference: str) -> tuple[str, str]:
     """The commit of a reference, and the reference's full name (the commit itself when it is none)."""
     if reference.startswith("-"):
-        raise InvalidInput(f"invalid reference {reference!r}", reason="git-reference", hint="name a branch, tag or commit")
+        raise InvalidInput(
+            f"invalid reference {reference!r}", reason="git-reference", hint="name a branch, tag or commit"
+        )
     commit = (await git(folder, "rev-parse", "--verify", "--end-of-options", f"{reference}^{{commit}}")).strip()
     full = (await git(folder, "rev-parse", "--symbolic-full-name", "--end-of-options", reference)).strip()
     return commit, full.splitlines()[-1] if full else commit

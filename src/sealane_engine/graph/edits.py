@@ -40,7 +40,7 @@ async def apply_edit(solver: Solver, operation: Edit, asker: Asker) -> Tree:
     action = operation.action
     if isinstance(action, Copy):
         source = await solver.see(action.source, asker)
-        if not base.layers and _is_whole(action, source):
+        if not base.layers and _is_whole(action):
             return source.tree
         tree = await asyncio.to_thread(_copy, solver, base, action, source)
     else:
@@ -48,7 +48,7 @@ async def apply_edit(solver: Solver, operation: Edit, asker: Asker) -> Tree:
     return await asyncio.to_thread(solver.store.flatten, tree) if len(tree.layers) > FLATTEN_AT else tree
 
 
-def _is_whole(action: Copy, source: TreeView) -> bool:
+def _is_whole(action: Copy) -> bool:
     """Whether a copy onto nothing is the source itself."""
     plain = not (action.include or action.exclude or action.gitignore or action.owner) and action.mode is None
     return plain and action.kind == "directory" and action.path == "/" and action.source.path == "/"
@@ -76,7 +76,9 @@ def ignore_files(view: TreeView, path: str) -> tuple[tuple[str, tuple[str, ...]]
         if entry.kind == "file" and posixpath.basename(each) == ".gitignore":
             relative = posixpath.relpath(posixpath.dirname(each), path)
             with view.open(each) as file:
-                found.append(("" if relative == "." else relative, tuple(file.read().decode(errors="replace").splitlines())))
+                found.append(
+                    ("" if relative == "." else relative, tuple(file.read().decode(errors="replace").splitlines()))
+                )
     return tuple(found)
 
 
@@ -117,9 +119,7 @@ def _remove(edit: Editor, view: TreeView, action: Remove) -> None:
 def _patch(edit: Editor, view: TreeView, action: Patch) -> None:
     """`git apply` in a scratch copy of the files that the patch names."""
     names = {
-        line[6:].split("\t")[0].strip()
-        for line in action.patch.splitlines()
-        if line.startswith(("--- a/", "+++ b/"))
+        line[6:].split("\t")[0].strip() for line in action.patch.splitlines() if line.startswith(("--- a/", "+++ b/"))
     }
     with tempfile.TemporaryDirectory(prefix="patch") as scratch:
         root = Path(scratch)
@@ -134,7 +134,10 @@ def _patch(edit: Editor, view: TreeView, action: Patch) -> None:
                 (root / name).chmod(entry.mode)
         done = subprocess.run(
             ["git", "apply", "--allow-empty", "-"],
-            cwd=root, input=action.patch.encode(), capture_output=True, check=False,
+            cwd=root,
+            input=action.patch.encode(),
+            capture_output=True,
+            check=False,
             env={"PATH": "/usr/bin:/bin", "GIT_CEILING_DIRECTORIES": str(root.parent), "GIT_CONFIG_NOSYSTEM": "1"},
         )
         if done.returncode:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sealane_engine.images.images import Image
+    from sealane_engine.images.image import Image
     from sealane_engine.secrets.secret import Secret
 
 DEFAULT_FILE_MODE = 0o644

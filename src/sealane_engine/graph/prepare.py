@@ -161,7 +161,9 @@ class Preparer:
         if mount.kind == "file":
             entry = source.stat(mount.source.path)
             if entry is None or entry.kind != "file":
-                raise NotFound(f"stat {mount.source.path.lstrip('/')}: no such file or directory", reason="path-not-found")
+                raise NotFound(
+                    f"stat {mount.source.path.lstrip('/')}: no such file or directory", reason="path-not-found"
+                )
             if mount.read_only:
                 return Mount(mount.target, Bind(entry.real.removeprefix(f"{self._store.home}/")), read_only=True)
             staging = stagings[index] = self._store.staging()
@@ -200,7 +202,9 @@ class Preparer:
             ):
                 view = solver.view(await solver.tree(mount.source.tree, asker))
                 rest = step.redirect_stdin[len(mount.target) :]
-                with view.open(posixpath.join(mount.source.path, rest.lstrip("/")) if rest else mount.source.path) as file:
+                with view.open(
+                    posixpath.join(mount.source.path, rest.lstrip("/")) if rest else mount.source.path
+                ) as file:
                     return file.read()
         with view.open(step.redirect_stdin) as file:
             return file.read()

@@ -56,7 +56,14 @@ def save_step(store: Store, key: Key, result: StepResult) -> None:
         "root": list(result.root.layers),
         "mounts": {str(index): list(tree.layers) for index, tree in result.mounts.items()},
     }
-    store.put_result(key.digest, "step", value, layers=_names(result.root, *result.mounts.values()), blobs=tuple(blobs), inputs=key.inputs)
+    store.put_result(
+        key.digest,
+        "step",
+        value,
+        layers=_names(result.root, *result.mounts.values()),
+        blobs=tuple(blobs),
+        inputs=key.inputs,
+    )
 
 
 def _save(store: Store, data: bytes, blobs: list[str]) -> dict[str, str]:

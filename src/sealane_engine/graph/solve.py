@@ -287,9 +287,7 @@ class Solver:
 
     async def _difference(self, operation: Difference, asker: Asker) -> Tree:
         lower, upper = await self.see(operation.lower, asker), await self.see(operation.upper, asker)
-        return await asyncio.to_thread(
-            difference, self.store, lower, operation.lower.path, upper, operation.upper.path
-        )
+        return await asyncio.to_thread(difference, self.store, lower, operation.lower.path, upper, operation.upper.path)
 
     async def _step(self, step: Exec, key: Key, asker: Asker) -> StepResult:
         verdict = "joined" if f"step:{key.digest}" in self._flight else "hit"

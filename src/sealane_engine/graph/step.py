@@ -157,9 +157,7 @@ class Steps:
             mount = step.mounts[index]
             assert isinstance(mount, MountTree)
             mounts[index] = self._commit_mount(mount, prepared, staging)
-        result = StepResult(
-            key, ended.code, capture.stdout, capture.stderr, bytes(capture.combined), root, mounts
-        )
+        result = StepResult(key, ended.code, capture.stdout, capture.stderr, bytes(capture.combined), root, mounts)
         return self._redirect(step, result)
 
     def _commit_mount(self, mount: MountTree, prepared: Prepared, staging: Staging) -> Tree:

@@ -16,7 +16,7 @@ NAME = "image.tar"
 
 def write_tarball(store: Store, operation: Tarball, trees: list[Tree]) -> Tree:
     """Write the layout into a staging and commit it."""
-    from sealane_engine.oci.layout import ImageSpec, write_layout  # noqa: PLC0415  (only those who build images pay)
+    from sealane_engine.oci.layout import ImageSpec, write_layout
 
     staging = store.staging()
     try:

@@ -27,19 +27,23 @@ def find_user(view: TreeView, spec: str) -> User:
     name, _, group = spec.partition(":")
     name = name or "0"
     entry = next(
-        (fields for fields in _lines(view, "/etc/passwd", 7) if fields[0] == name or (name.isdigit() and fields[2] == name)),
+        (
+            fields
+            for fields in _lines(view, "/etc/passwd", 7)
+            if fields[0] == name or (name.isdigit() and fields[2] == name)
+        ),
         None,
     )
     if entry is None and not name.isdigit():
-        raise NotFound(f"get user: unable to find user {name}: no matching entries in passwd file", reason="user-not-found")
+        raise NotFound(
+            f"get user: unable to find user {name}: no matching entries in passwd file", reason="user-not-found"
+        )
     uid, gid = (int(entry[2]), int(entry[3])) if entry else (int(name), 0)
     groups: tuple[int, ...] = ()
     if group:
         gid = find_group(view, group)
     elif entry:
-        groups = tuple(
-            int(fields[2]) for fields in _lines(view, "/etc/group", 4) if entry[0] in fields[3].split(",")
-        )
+        groups = tuple(int(fields[2]) for fields in _lines(view, "/etc/group", 4) if entry[0] in fields[3].split(","))
     return User(uid, gid, groups or (gid,), entry[5] if entry else "")
 
 
@@ -49,7 +53,9 @@ def find_group(view: TreeView, name: str) -> int:
     for fields in _lines(view, "/etc/group", 4):
         if fields[0] == name:
             return int(fields[2])
-    raise NotFound(f"get user: unable to find group {name}: no matching entries in group file", reason="group-not-found")
+    raise NotFound(
+        f"get user: unable to find group {name}: no matching entries in group file", reason="group-not-found"
+    )
 
 
 def find_owner(view: TreeView, spec: str) -> tuple[int | None, int | None]:

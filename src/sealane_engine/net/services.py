@@ -14,7 +14,7 @@ import signal
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from sealane_engine.errors import ExecError, InvalidInput, ServiceError
 from sealane_engine.graph.output import Capture
@@ -67,7 +67,7 @@ class Services:
         self._starting: dict[str, asyncio.Task[Running]] = {}
         self._stopping: set[asyncio.Task[None]] = set()
 
-    async def __aenter__(self) -> Services:
+    async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:

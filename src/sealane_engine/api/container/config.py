@@ -13,10 +13,12 @@ from sealane_engine.api.values import (
     Healthcheck,
     NameValue,
     Port,
-    expand as expand_variables,
     join,
     with_pair,
     without_pair,
+)
+from sealane_engine.api.values import (
+    expand as expand_variables,
 )
 from sealane_engine.errors import InvalidInput
 
@@ -252,7 +254,9 @@ async def with_error(ctx: Context, self: Container, *, err: str) -> Container:
 
 
 @field("withRegistryAuth")
-async def with_registry_auth(ctx: Context, self: Container, *, address: str, username: str, secret: Secret) -> Container:
+async def with_registry_auth(
+    ctx: Context, self: Container, *, address: str, username: str, secret: Secret
+) -> Container:
     kept = tuple(each for each in self.registry_auth if each[0] != address)
     return replace(self, registry_auth=(*kept, (address, username, secret)))
 

@@ -33,9 +33,9 @@ def locate(self: Container, path: str) -> tuple[int | None, Ref]:
     best: int | None = None
     for index, mount in enumerate(self.mounts):
         inside = path == mount.target or path.startswith(mount.target.rstrip("/") + "/")
-        if inside and isinstance(mount, MountTree | MountCache):
-            if best is None or len(mount.target) >= len(self.mounts[best].target):
-                best = index
+        deeper = best is None or len(mount.target) >= len(self.mounts[best].target)
+        if inside and deeper and isinstance(mount, MountTree | MountCache):
+            best = index
     if best is None:
         return None, Ref(Failing(self.error) if self.error else self.root, path)
     mount = self.mounts[best]
@@ -161,7 +161,7 @@ async def with_files(
 ) -> Container:
     for source in sources:
         target = where(self, path, expand).rstrip("/") + "/"
-        self = await with_file(ctx, self, path=target, source=source, permissions=permissions, owner=owner)  # noqa: PLW0642
+        self = await with_file(ctx, self, path=target, source=source, permissions=permissions, owner=owner)
     return self
 
 
@@ -195,12 +195,8 @@ async def with_directory(
 
 
 @field("withSymlink")
-async def with_symlink(
-    ctx: Context, self: Container, *, target: str, linkName: str, expand: bool = False
-) -> Container:
-    return edited(
-        self, where(self, linkName, expand), lambda inner: MakeSymlink(expanded(self, target, expand), inner)
-    )
+async def with_symlink(ctx: Context, self: Container, *, target: str, linkName: str, expand: bool = False) -> Container:
+    return edited(self, where(self, linkName, expand), lambda inner: MakeSymlink(expanded(self, target, expand), inner))
 
 
 async def _without(ctx: Context, self: Container, *, path: str, expand: bool = False) -> Container:
@@ -214,7 +210,7 @@ field("withoutDirectory")(_without)
 @field("withoutFiles")
 async def without_files(ctx: Context, self: Container, *, paths: list[str], expand: bool = False) -> Container:
     for path in paths:
-        self = await _without(ctx, self, path=path, expand=expand)  # noqa: PLW0642
+        self = await _without(ctx, self, path=path, expand=expand)
     return self
 
 

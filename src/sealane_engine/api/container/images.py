@@ -60,7 +60,10 @@ async def as_tarball(
     mediaTypes: str = "",
 ) -> File:
     """With variants, a container that nothing was done to is only the way to the call, and no image itself."""
-    containers = (*([] if platformVariants and self == Container(platform=self.platform) else [self]), *(platformVariants or ()))
+    containers = (
+        *([] if platformVariants and self == Container(platform=self.platform) else [self]),
+        *(platformVariants or ()),
+    )
     return File(Ref(Tarball(tuple(_variant(each) for each in containers), mediaTypes), f"/{NAME}"))
 
 
@@ -75,7 +78,7 @@ async def export(
     mediaTypes: str = "",
     expand: bool = False,
 ) -> str:
-    from sealane_engine.host.export import export_file  # noqa: PLC0415
+    from sealane_engine.host.export import export_file
 
     tarball = await as_tarball(
         ctx, self, platformVariants=platformVariants, forcedCompression=forcedCompression, mediaTypes=mediaTypes
@@ -87,7 +90,7 @@ async def export(
 
 @field("import")
 async def import_(ctx: Context, self: Container, *, source: File, tag: str = "") -> Container:
-    view, entry = await seen_file(ctx, source.at)
+    _, entry = await seen_file(ctx, source.at)
     image = await ctx.engine.images.load(entry.real, tag, self.platform)
     config = config_from_oci(image.config.get("config") or {})
     return replace(self, root=ImageTree(image), config=config, last=None)
