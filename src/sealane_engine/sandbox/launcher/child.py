@@ -1,0 +1,185 @@
+"""A sandbox's own processes, from the clone to the command: what runs between the launcher and the step."""
+
+from __future__ import annotations
+
+import os
+import select
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+from sealane_engine.linux import capabilities, mounts, namespaces, process
+from sealane_engine.sandbox.launcher import command, init, root, wire
+
+if TYPE_CHECKING:
+    from sealane_engine.sandbox.launcher.command import Policy
+    from sealane_engine.sandbox.launcher.wire import Exec, Start
+
+SETUP_FAILED = 125
+"""The exit code of a sandbox that could not be set up; the reply socket says why."""
+
+NEW = (
+    namespaces.NEWUSER
+    | namespaces.NEWNS
+    | namespaces.NEWPID
+    | namespaces.NEWNET
+    | namespaces.NEWIPC
+    | namespaces.NEWUTS
+)
+"""The namespaces of a sandbox. Its cgroup namespace is made later, when it is in its cgroup."""
+
+_STDIO, _REPLY, _GATE, _LIFE, _FREE = 0, 3, 4, 5, 6
+
+
+class Handles(NamedTuple):
+    """Descriptors that a clone starts with; `life` reads as ended when the launcher is gone."""
+
+    stdio: tuple[int, int, int]
+    reply: int
+    gate: int
+    life: int
+
+
+class Child:
+    """The clone. Every method runs in it; none returns to the launcher's loop."""
+
+    def __init__(self, policy: Policy, arguments: tuple[int, int], handles: Handles) -> None:
+        self._policy = policy
+        self._arguments = arguments
+        self._handles = handles
+
+    def start(self, request: Start) -> NoReturn:
+        """Be a sandbox's pid 1."""
+        try:
+            self._enter()
+            process.set_name(".init")
+            process.set_arguments(self._arguments, b".init")
+            namespaces.unshare(namespaces.NEWCGROUP)
+            if request.no_init:
+                self._below(request)
+            self._command(request, init_here=True)
+        except BaseException as error:  # noqa: BLE001 (nothing may get back into the launcher's code)
+            self._fail(error)
+
+    def _below(self, request: Start) -> None:
+        """The command is to be pid 1: in a pid namespace inside this one, which dies with this one's pid 1.
+
+        (Its own parent-death signal would be forgotten when it executes something set-user-ID.)
+        """
+        namespaces.unshare(namespaces.NEWPID)
+        init.block()
+        pid = namespaces.fork()
+        if pid == 0:
+            process.die_with_parent()
+            self._command(request, init_here=False)
+        os.chdir("/")
+        self._become_init(pid)
+
+    def _command(self, request: Start, *, init_here: bool) -> NoReturn:
+        """Build the sandbox, talk to the engine, run the command (below an init or instead of one)."""
+        built = root.build(request)
+        directory = built.ensure(request.command.cwd, directory=True, record=False)
+        _pivot(built.fd)
+        namespaces.set_hostname(request.hostname)
+        init.block()  # a signal that comes once the engine knows us is kept for the command
+        self._say((wire.READY, tuple(built.stubs)))
+        if request.handshake and self._hear() != wire.GO:
+            os._exit(SETUP_FAILED)
+        if init_here:
+            pid = namespaces.fork()
+            if pid:
+                self._become_init(pid)
+        command.run(request.command, self._policy, directory)
+
+    def join(self, request: Exec, pid: int) -> NoReturn:
+        """Run one more command in the sandbox whose pid 1 is `pid`."""
+        try:
+            self._enter_existing(pid)
+            init.block()
+            child = namespaces.fork()
+            if child:
+                self._become_init(child)
+            process.die_with_parent()
+            fd = os.open(os.fsdecode(request.command.cwd), os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            self._say((wire.READY, ()))
+            command.run(request.command, self._policy, fd)
+        except BaseException as error:  # noqa: BLE001
+            self._fail(error)
+
+    def _enter_existing(self, pid: int) -> None:
+        self._descriptors()
+        os.eventfd_read(_GATE)
+        process.set_name(".exec")
+        process.set_undumpable()
+        target = os.pidfd_open(pid)
+        inner = os.open(f"/proc/{pid}/ns/pid_for_children", os.O_RDONLY | os.O_CLOEXEC)
+        namespaces.enter(target, NEW & ~namespaces.NEWPID | namespaces.NEWCGROUP)
+        namespaces.enter(inner, namespaces.NEWPID)
+        os.close(target)
+        os.close(inner)
+        self._become_root()
+        os.chdir("/")
+
+    def _enter(self) -> None:
+        """Wait for the id maps and the cgroup, then be root of the new user namespace."""
+        self._descriptors()
+        process.set_undumpable()
+        os.eventfd_read(_GATE)
+        self._become_root()
+
+    def _descriptors(self) -> None:
+        """Exactly: 0-2 for the command, the reply socket, the gate, the launcher's life; nothing of other sandboxes."""
+        # First out of the way of the final numbers, then on to them.
+        moved = [os.dup2(fd, _FREE + 1000 + index, inheritable=False) for index, fd in enumerate(self._all())]
+        for number, fd in enumerate(moved):
+            os.dup2(fd, number, inheritable=number < _REPLY)
+        os.closerange(_FREE, command.OPEN_FILES)
+        os.umask(0o022)
+
+    def _all(self) -> tuple[int, ...]:
+        handles = self._handles
+        return (*handles.stdio, handles.reply, handles.gate, handles.life)
+
+    def _become_root(self) -> None:
+        os.setgroups(())
+        os.setresgid(0, 0, 0)
+        os.setresuid(0, 0, 0)
+        process.set_undumpable()
+        # A change of ids forgets the death signal, so it is set here; and the launcher may have died before this line.
+        process.die_with_parent()
+        watch = select.poll()
+        watch.register(_LIFE, select.POLLIN)
+        if watch.poll(0):
+            os._exit(SETUP_FAILED)
+
+    def _become_init(self, pid: int) -> NoReturn:
+        """Keep nothing but what forwarding signals needs."""
+        os.closerange(0, command.OPEN_FILES)
+        capabilities.drop_bounding(0, self._policy.last_capability)
+        capabilities.set_own(capabilities.mask(("KILL",)))
+        init.supervise(pid)
+
+    def _say(self, message: tuple[Any, ...]) -> None:
+        os.write(_REPLY, wire.encode(message))
+
+    def _hear(self) -> bytes:
+        return os.read(_REPLY, 1)
+
+    def _fail(self, error: BaseException) -> NoReturn:
+        try:
+            if isinstance(error, OSError):
+                where = f" ({os.fsdecode(error.filename)})" if error.filename else ""
+                self._say((wire.FAILED, error.errno or 0, f"{error.strerror or error}{where}"))
+            else:
+                self._say((wire.FAILED, 0, f"{type(error).__name__}: {error}"))
+        finally:
+            os._exit(SETUP_FAILED)
+
+
+def _pivot(new_root: int) -> None:
+    """Make the mount `new_root` the root, and let go of the old one."""
+    old = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    os.fchdir(new_root)
+    mounts.pivot_root(".", ".")  # the old root now lies on top of the new one
+    os.fchdir(old)
+    mounts.unmount(".")
+    os.close(old)
+    os.chdir("/")

@@ -1,0 +1,93 @@
+"""Becoming the command of a sandbox: its session, limits, capabilities, filter, ids, and exec."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+from typing import TYPE_CHECKING, NoReturn
+
+from sealane_engine.linux import capabilities, filters
+
+if TYPE_CHECKING:
+    from sealane_engine.sandbox.launcher.wire import WireCommand
+
+CAPABILITIES = (
+    "CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "NET_RAW", "SETGID", "SETUID", "SETFCAP", "SETPCAP",
+    "NET_BIND_SERVICE", "SYS_CHROOT", "KILL", "AUDIT_WRITE",
+)  # fmt: skip
+"""What root has in a step: Dagger's set, less MKNOD."""
+
+OPEN_FILES = 1 << 20
+
+
+class Policy:
+    """What doesn't change from step to step: made once by the launcher."""
+
+    def __init__(self, ordinary: bytes, privileged: bytes) -> None:
+        self.last_capability = capabilities.last()
+        self.kept = capabilities.mask(CAPABILITIES)
+        self._filters = (ordinary, privileged)
+
+    def restrict(self, command: WireCommand) -> None:
+        """Cut this process down to what the command may do. Last, the capabilities that this needed itself go."""
+        if not command.privileged:
+            capabilities.drop_bounding(self.kept, self.last_capability)
+        filters.load(self._filters[command.privileged])
+        os.setgroups(command.groups)
+        os.setresgid(command.gid, command.gid, command.gid)
+        if command.uid:
+            os.setresuid(command.uid, command.uid, command.uid)
+        elif not command.privileged:
+            capabilities.set_own(self.kept)
+
+
+def run(command: WireCommand, policy: Policy, directory: int) -> NoReturn:
+    """Turn this process into the command. `directory` is its working directory. Never returns."""
+    os.setsid()
+    os.fchdir(directory)
+    os.closerange(3, OPEN_FILES)
+    _limits()
+    policy.restrict(command)
+    for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
+        if signal.getsignal(number) is not signal.SIG_DFL:
+            signal.signal(number, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    execute(command)
+
+
+def execute(command: WireCommand) -> NoReturn:
+    """exec, with the failures that Dagger's init prints."""
+    name = command.args[0]
+    path = name
+    if b"/" not in name and name:
+        found = _look_up(name, command.env.get(b"PATH", b""))
+        if found is None:
+            _complain(b'exec: "%b": executable file not found in $PATH' % name)
+        path = found
+    try:
+        os.execve(path, command.args, command.env)  # noqa: S606 (argv, no shell: that is the point)
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)
+        _complain(b"fork/exec %b: %b" % (path, (reason[:1].lower() + reason[1:]).encode()))
+
+
+def _look_up(name: bytes, search: bytes) -> bytes | None:
+    """As Go's exec.LookPath: an empty entry is the working directory; only files that may be executed count."""
+    for directory in search.split(b":") if search else ():
+        path = (directory or b".") + b"/" + name
+        if os.path.isfile(path) and os.access(path, os.X_OK):
+            return path
+    return None
+
+
+def _complain(text: bytes) -> NoReturn:
+    os.write(2, text + b"\n")
+    os._exit(1)
+
+
+def _limits() -> None:
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
