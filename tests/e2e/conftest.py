@@ -1,0 +1,66 @@
+"""What users type, typed: a copy of the sample, and the command line in an environment of the tests' own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+BIN = Path(sys.executable).parent
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A command's end, and the report it left (empty when it left none)."""
+
+    code: int
+    output: str
+    out: Path
+
+    @property
+    def report(self) -> dict[str, Any]:
+        file = self.out / "run.json"
+        found: dict[str, Any] = json.loads(file.read_text()) if file.exists() else {}
+        return found
+
+    def stage(self, name: str) -> dict[str, Any]:
+        return next(stage for stage in self.report["stages"] if stage["name"] == name)
+
+
+@pytest.fixture(scope="session")
+def environ(shared_home: Path) -> dict[str, str]:
+    """Ours, with the commands of this environment first and the tests' store."""
+    path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, "SEALANE_HOME": str(shared_home)}
+
+
+@pytest.fixture
+def sample(tmp_path: Path) -> Path:
+    """A copy of the sample service, to be changed at will."""
+    ignore = shutil.ignore_patterns("node_modules", "__pycache__", ".venv", ".env", ".env.test", ".*_cache")
+    return shutil.copytree(ROOT / "examples/sutazai", tmp_path / "sutazai", ignore=ignore)
+
+
+@pytest.fixture
+def pipeline(environ: dict[str, str], tmp_path: Path) -> Callable[..., Ran]:
+    """Runs the pipeline on a source, from the repository's root, with its report in a folder of the test's own."""
+
+    def run(source: Path, *words: str) -> Ran:
+        out = tmp_path / "out"
+        shutil.rmtree(out, ignore_errors=True)
+        command = ["sealane", "call", "--source", str(source), "pipeline", "-o", str(out), *words]
+        done = subprocess.run(
+            command, cwd=ROOT, env=environ, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+        return Ran(done.returncode, done.stdout + done.stderr, out)
+
+    return run
