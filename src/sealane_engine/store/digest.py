@@ -25,7 +25,7 @@ EMPTY_DIRECTORY = hashlib.sha256(b"").hexdigest()
 
 
 def digest(view: TreeView, path: str) -> str:
-    """ "sha256:…" of what is at `path` (links on the way followed): its metadata and all that it holds."""
+    """Answer "sha256:…" of what is at `path` (links on the way followed): its metadata and all that it holds."""
     entry = view.stat(path)
     if entry is None:
         raise NotFound(f"stat {path}: no such file or directory")
@@ -36,7 +36,7 @@ def digest(view: TreeView, path: str) -> str:
 
 
 def file_digest(view: TreeView, path: str) -> str:
-    """ "sha256:…" of a file's bytes."""
+    """Answer "sha256:…" of a file's bytes."""
     entry = view.stat(path)
     if entry is None:
         raise NotFound(f"stat {path}: no such file or directory")
@@ -67,13 +67,12 @@ def attributes(real: str) -> str:
 
 
 def directory_key(sources: tuple[tuple[str, str], ...]) -> str:
-    """The memo key of a merged directory; begins with its top layer, by which pruning finds it."""
-    first, *rest = sources
-    return f"{first[0]}:{json.dumps([first[1], *rest])}"
+    """The memo key of a merged directory; begins with its top layer's name, by which pruning finds it."""
+    return f"{sources[0][0].partition('/')[0]}:{json.dumps(sources)}"
 
 
 def files_key(layer: str, directory: str) -> str:
-    return f"{layer}:{json.dumps(directory)}"
+    return f"{layer.partition('/')[0]}:{json.dumps(f'{layer}/{directory}')}"
 
 
 class _Work:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, BinaryIO, Self
 
 from sealane_engine.errors import InvalidInput, NotFound
 from sealane_engine.store import disk
-from sealane_engine.store.merge import Match, Rules, merge
+from sealane_engine.store.merge import Match, Rules, as_match, merge
 from sealane_engine.store.paths import clean, join, names_directory, parts, split
 from sealane_engine.store.prefix import prefixed
 from sealane_engine.store.tree import Tree
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
 class Editor:
     """Changes to a base tree. Inside the `with`, operations see each other; after it, `tree` is the outcome."""
 
-    def __init__(self, store: Store, base: Tree) -> None:
+    def __init__(self, store: Store, base: Tree, *, root: TreeView | None = None) -> None:
+        """`root`: the tree whose root directory's mode and owner new layers have (default: the base's)."""
         self.store = store
+        self._root = root
         self._layers = base.layers
         self._staging: Staging | None = None
         self._made: set[str] = set()
@@ -126,7 +129,7 @@ class Editor:
         source_path: str,
         dest: str,
         *,
-        match: Match | None = None,
+        match: Match | Callable[[str, bool], bool] | None = None,
         uid: int | None = None,
         gid: int | None = None,
         mode: int | None = None,
@@ -139,7 +142,7 @@ class Editor:
         found = source.stat(source_path)
         if found is None:
             raise NotFound(f"stat {source_path}: no such file or directory")
-        rules = Rules(match, uid, gid, mode)
+        rules = Rules(as_match(match), uid, gid, mode)
         if found.kind != "dir":
             self._copy_file(found, split(clean(source_path))[1], dest, rules)
             return
@@ -313,7 +316,7 @@ class Editor:
 
     def _top(self) -> str:
         if self._staging is None:
-            self._staging = self.store.staging(self.lower)
+            self._staging = self.store.staging(self._root or self.lower)
             self.view = TreeView(self.store, Tree(self._layers), self._staging.fs)
         return os.fspath(self._staging.fs)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -19,16 +20,43 @@ if TYPE_CHECKING:
 class Match(Protocol):
     """Which entries of a directory are meant, by their path relative to it ("a/b")."""
 
-    key: str
-    """Names the filter in cache keys: equal keys decide equally. "" is a filter that can't be named."""
-    by_path: bool
-    """An entry is out when it or a directory above it is out, whatever else there is: layers can be filtered one by one."""
+    @property
+    def key(self) -> str:
+        """Names the filter in cache keys: equal keys decide equally. "" is a filter that can't be named."""
+        ...
+
+    @property
+    def by_path(self) -> bool:
+        """Whether what is out depends on its path alone and what is in has its parents in: then layers can be filtered
+        one by one.
+        """
+        ...
 
     def match(self, path: str, is_dir: bool) -> bool: ...
 
     def may_match_below(self, path: str) -> bool:
         """Whether something below a directory that doesn't match may match."""
         ...
+
+
+class _Nameless:
+    """A plain function as a filter: nothing is remembered, everything is walked."""
+
+    key = ""
+    by_path = False
+
+    def __init__(self, match: Callable[[str, bool], bool]) -> None:
+        self.match = match
+
+    def may_match_below(self, path: str) -> bool:  # noqa: ARG002  part of Match
+        return True
+
+
+def as_match(match: Match | Callable[[str, bool], bool] | None) -> Match | None:
+    """A filter, or a function of (relative path, is a directory)."""
+    if match is None or not callable(match):
+        return match
+    return _Nameless(match)
 
 
 @dataclass(frozen=True, slots=True)

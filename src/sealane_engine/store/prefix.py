@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sealane_engine.store import disk
+from sealane_engine.store.digest import files_key
 from sealane_engine.store.merge import Rules
 from sealane_engine.store.paths import join, parts
 from sealane_engine.store.view import Entry, Source, TreeView
@@ -108,7 +109,7 @@ def _changes_kind(editor: Editor, sources: list[Source], target: str, directorie
 
 
 def _facts(store: Store, source: Source) -> Facts:
-    key = f"{source[0]}:{json.dumps(source[1])}"
+    key = files_key(*source)
     known = store.memo("facts", key)
     if known is not None:
         directories, cuts = json.loads(known)

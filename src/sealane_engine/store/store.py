@@ -296,6 +296,12 @@ class Store:
 
         return Editor(self, base)
 
+    def flatten(self, tree: Tree) -> Tree:
+        """The same tree in one layer, for stacks that grow too deep (an overlay takes a few hundred)."""
+        from sealane_engine.store.flatten import flatten
+
+        return flatten(self, tree)
+
     # ------------------------------------------------------------ volumes
     def volume(self, namespace: str, key: str) -> volumes.Volume:
         """The shared cache volume of a key in a namespace, made if needed."""

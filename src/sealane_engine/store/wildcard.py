@@ -139,3 +139,20 @@ def _syntax(text: str) -> InvalidInput:
         reason="bad-pattern",
         hint="close each [ with a ], and put something after each \\",
     )
+
+
+def component(pattern: str, name: str) -> bool:
+    """Whether one name matches one pattern without slashes (`*`, `?`, `[…]`, `\\x`); a broken pattern matches nothing."""
+    compiled = _component(pattern)
+    return compiled is not None and compiled.fullmatch(name) is not None
+
+
+@functools.lru_cache(maxsize=1024)
+def _component(pattern: str) -> re.Pattern[str] | None:
+    # Two stars are one here: crossing slashes has no meaning within a name.
+    text = re.sub(r"\*+", "*", pattern)
+    try:
+        kind, compiled = _compile(text)
+    except InvalidInput:
+        return None
+    return compiled if kind == "regex" else re.compile(re.escape(text))
