@@ -17,6 +17,8 @@ ROOT = Path(__file__).parent.parent.parent
 PAGES = ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", *(str(p.relative_to(ROOT)) for p in ROOT.glob("docs/*.md")))
 BLOCK = re.compile(r"^```sh[ \t]*\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
+LINK = re.compile(r"\]\(([^)#:]+)\)")
+
 
 def blocks() -> list[tuple[str, str]]:
     """(page:line, script)"""
@@ -62,9 +64,5 @@ def test_a_block_runs_as_it_stands(place: str, script: str, clone: Path, environ
 
 
 def test_every_link_to_a_file_leads_somewhere():
-    broken = []
-    for page in PAGES:
-        for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / page).read_text()):
-            if not ((ROOT / page).parent / target).exists():
-                broken.append(f"{page}: {target}")
-    assert broken == []
+    links = [(page, target) for page in PAGES for target in LINK.findall((ROOT / page).read_text())]
+    assert [link for link in links if not ((ROOT / link[0]).parent / link[1]).exists()] == []
