@@ -97,8 +97,6 @@ class Network:
         Raises EngineError when the router can't be made, OSError when the namespace is gone.
         """
         router = await self._ready()
-        if self._uplink is not None and self._uplink.kind == "none":
-            await self._uplink.ensure()
         given = self._pool().take() if address is None else IPv4Address(address)
         try:
             await router.attach(pid, given)

@@ -35,6 +35,7 @@ class Keeper:
         self.holder = holder
         self.ended: asyncio.Queue[int] = asyncio.Queue()
         self.said = bytearray()
+        self.alive = True
         self._process = process
         self._readers = (asyncio.create_task(self._read_answers()), asyncio.create_task(self._read_errors()))
 
@@ -70,6 +71,7 @@ class Keeper:
             word, _, rest = line.decode().strip().partition(" ")
             if word == "exit":
                 self.ended.put_nowait(int(rest))
+        self.alive = False
         self.ended.put_nowait(-9)
 
     async def _read_errors(self) -> None:

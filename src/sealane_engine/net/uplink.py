@@ -42,7 +42,7 @@ class NoPasta(Exception):
 
 
 class Uplink:
-    """Started by the first `ensure`; started again by a later one when pasta has ended."""
+    """Started by `ensure`; when pasta ends, it is started again, a few times."""
 
     def __init__(self, events: Events, router: Router, keeper: Keeper, *, pasta: str | None = "pasta") -> None:
         self.kind = "none"
@@ -51,18 +51,20 @@ class Uplink:
         self._keeper = keeper
         self._pasta = pasta
         self._starts = 0
+        self._lock = asyncio.Lock()
         self._relay: Acceptor | None = None
         self._watch: asyncio.Task[None] | None = None
 
     async def ensure(self) -> None:
         """Never raises for lack of an uplink: steps then have their services only, and a warning says so."""
-        if self.kind != "none" or self._starts >= _MOST_STARTS:
-            return
-        self._starts += 1
-        try:
-            await self._start_pasta()
-        except NoPasta as reason:
-            await self._start_relay(str(reason))
+        async with self._lock:
+            if self.kind != "none" or self._starts >= _MOST_STARTS:
+                return
+            self._starts += 1
+            try:
+                await self._start_pasta()
+            except NoPasta as reason:
+                await self._start_relay(str(reason))
 
     async def aclose(self) -> None:
         if self._watch is not None:
@@ -111,6 +113,8 @@ class Uplink:
         self._events.emit(
             "warning", message=f"pasta, the steps' way to the network, ended with code {code}", reason="uplink-ended"
         )
+        if self._keeper.alive:
+            await self.ensure()
 
     async def _start_relay(self, reason: str) -> None:
         gateway = str(self._router.addresses.gateway)
