@@ -44,8 +44,9 @@ class Coercer:
                 )
         for name, argument in declared.items():
             value = self.resolved(given.get(name, ABSENT))
-            if value is ABSENT or (value is None and not argument.type.non_null):
-                if argument.type.non_null and not argument.has_default:
+            required = argument.type.non_null and not argument.has_default
+            if value is ABSENT or (value is None and not required):
+                if required:
                     raise DocumentError(
                         f"{what} needs the argument {name!r} ({argument.type})", reason="missing-argument"
                     )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sealane_engine.protocol.document import Document, Selection
     from sealane_engine.protocol.schema import Schema
 
-FIELD_LIMIT = 300_000
+FIELD_LIMIT = 100_000
 """Fragments that use others several times grow a document exponentially: so many fields are enough for anyone."""
 
 

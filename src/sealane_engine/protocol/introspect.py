@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 Data = dict[str, Any]
 
-NODE_LIMIT = 400_000
+NODE_LIMIT = 200_000
 DEPTH_LIMIT = 100
 SCHEMA_VERSION = "v0.21.11"
 DEPRECATED = "No longer supported"

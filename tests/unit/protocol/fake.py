@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from sealane_engine.errors import ExecError
@@ -19,6 +20,19 @@ class FakeResolver:
         self.most_running = 0
         self.cancelled = 0
         self.hold: asyncio.Event | None = None
+        self.waiters: list[tuple[Callable[[], bool], asyncio.Future[None]]] = []
+
+    async def when(self, true: Callable[[], bool]) -> None:
+        """Wait until evaluations have begun or ended such that something is true."""
+        if not true():
+            future = asyncio.get_running_loop().create_future()
+            self.waiters.append((true, future))
+            await future
+
+    def changed(self) -> None:
+        for true, future in self.waiters:
+            if not future.done() and true():
+                future.set_result(None)
 
     def prepare(self, client: Client, owner: str, field: str, args: dict[str, Any]) -> tuple[dict[str, Any], str]:
         self.prepared.append((owner, field, args))
@@ -30,6 +44,7 @@ class FakeResolver:
         self.asked.append(call)
         self.running += 1
         self.most_running = max(self.most_running, self.running)
+        self.changed()
         try:
             await (self.hold.wait() if self.hold else asyncio.sleep(0))
         except asyncio.CancelledError:
@@ -37,6 +52,7 @@ class FakeResolver:
             raise
         finally:
             self.running -= 1
+            self.changed()
         return self.answer(client, call)
 
     def answer(self, client: Client, call: Call) -> Any:
