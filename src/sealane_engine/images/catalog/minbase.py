@@ -16,6 +16,7 @@ import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sealane_engine import preflight
 from sealane_engine.errors import HostError, ImageError
 from sealane_engine.images.catalog import apt, userns
 
@@ -99,7 +100,7 @@ async def build(suite: str, architecture: str, *, fs: Path, scratch: Path, lists
         raise HostError(
             f"no mmdebstrap: a base image of Debian {suite} can't be built here",
             reason="no-mmdebstrap",
-            hint="install mmdebstrap, or make the image's registry reachable",
+            hint=f"{preflight.install('mmdebstrap')} (or make the image's registry reachable)",
         )
     apt.require_keyring()
     host = apt.of_host()
