@@ -1,0 +1,113 @@
+"""`sealane call`: call a chain of a module's functions, as `dagger call` does."""
+
+from __future__ import annotations
+
+import sys
+
+from sealane.cli import chain as chains
+from sealane.cli import query, schema
+from sealane.cli.engine import Opened, open_session
+from sealane.cli.options import Options
+from sealane.cli.output import present
+from sealane.cli.progress import Progress, open_progress
+from sealane.cli.serve import serve_module
+from sealane.errors import ExecFailed, SealaneError, UsageError
+
+COMMAND = "sealane call"
+
+
+def run(options: Options, words: list[str]) -> int:
+    """Call what the words say; the exit code."""
+    if options.engine == "dagger":
+        from sealane.cli import dagger
+
+        return dagger.call(options, words)
+    head = chains.read_head(words)
+    progress = open_progress(options)
+    try:
+        return _run(options, head, progress)
+    except UsageError:
+        raise
+    except ExecFailed as error:
+        progress.close()
+        print_exec_failure(error, shown=progress.shows_failures)
+        return error.exit_code
+    except SealaneError as error:
+        progress.close()
+        if not head.help:
+            raise
+        from sealane.cli.help import broken_help
+
+        print(f"Error: {error}\n", file=sys.stderr)
+        sys.stdout.write(broken_help(COMMAND))
+        return error.exit_code
+    finally:
+        progress.close()
+
+
+def _run(options: Options, head: chains.Head, progress: Progress) -> int:
+    with open_session(options, progress) as opened:
+        types = load_types(opened, head, progress)
+        with progress.span("parsing command line arguments"):
+            chain = chains.read(types, head.words, command=COMMAND, help_wanted=head.help)
+            selections = [] if head.help else query.resolved(opened.session, chain)
+        if head.help:
+            from sealane.cli.help import chain_help
+
+            progress.close()
+            sys.stdout.write(chain_help(types, chain))
+            return 0
+        if chain.function is not None and chain.function.command == "pipeline":
+            from sealane.cli.pipeline import report_of
+
+            report = report_of(types, chain, selections)
+        else:
+            report = None
+        if report is None:
+            _call(opened, types, chain, selections, progress, output=chain.output)
+            return 0
+        failure: SealaneError | None = None
+        try:
+            _call(opened, types, chain, selections, progress, output="")
+        except SealaneError as error:
+            failure = error
+        report.export(opened.session)
+    report.merge(opened.events)
+    if failure is not None:
+        raise failure
+    return 0
+
+
+def load_types(opened: Opened, head: chains.Head, progress: Progress) -> schema.Types:
+    """Serve the module that the words name, and fetch the types of the session."""
+    with progress.span(f"load workspace: {head.mod or '.'}"):
+        if not head.no_mod:
+            serve_module(opened.session, head.mod)
+        return schema.load(opened.session, hide_core=not head.no_mod)
+
+
+def _call(
+    opened: Opened,
+    types: schema.Types,
+    chain: chains.Chain,
+    selections: list[query.Selection],
+    progress: Progress,
+    *,
+    output: str,
+) -> None:
+    leaf = [] if chain.returns.name == "Query" else query.leaf(types, chain, output)
+    if not selections or chain.returns.name == "Query":
+        progress.close()
+        print("Query")
+        return
+    response = query.ask(opened.session, selections + leaf)
+    progress.close()
+    present(types, chain.returns, response, output=output, as_json=chain.json)
+
+
+def print_exec_failure(error: ExecFailed, *, shown: bool) -> None:
+    """The failed command's exit code, and its output unless progress has shown it already."""
+    print(f"Error: {error.message}", file=sys.stderr)
+    for name, text in (("Stdout", error.stdout), ("Stderr", error.stderr)):
+        if text and not shown:
+            print(f"{name}:\n{text}", file=sys.stderr)
