@@ -107,8 +107,7 @@ async def probe(home: Path, *, root: Path = Path("/")) -> list[Probe]:
     probes += in_namespace(found, contained=in_container(root), root=root)
     probes += [seccomp(root), tun(root / "dev/net/tun"), cgroups(root, writable=os.access)]
     probes.append(store(nearest(home), await asyncio.to_thread(facts, nearest(home))))
-    probes += tools(rootless=euid != 0)
-    return probes
+    return [*probes, *tools(rootless=euid != 0), keyring(root / "usr/share/keyrings/debian-archive-keyring.gpg")]
 
 
 def system(name: str) -> Probe:
@@ -300,6 +299,13 @@ def tools(*, rootless: bool) -> list[Probe]:
         missing = f"not installed; {tool.purpose}"
         probes.append(Probe(tool.command, path is not None, path or missing, preflight.install(tool.package), optional))
     return probes
+
+
+def keyring(file: Path) -> Probe:
+    remedy = preflight.install("debian-archive-keyring")
+    found = file.exists()
+    detail = str(file) if found else "not there; base images built from Debian's packages are verified with it"
+    return Probe("Debian's keys", found, detail, remedy, optional=True)
 
 
 def nearest(path: Path) -> Path:

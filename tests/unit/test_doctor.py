@@ -156,6 +156,12 @@ def test_the_file_system_of_a_path_is_that_of_its_nearest_mount():
     assert doctor.kind_of(Path("/variable"), mounts) == "ext4"
 
 
+def test_missing_keys_of_debian_come_with_the_command_that_installs_them(tmp_path: Path):
+    found = doctor.keyring(tmp_path / "debian-archive-keyring.gpg")
+    assert not found.ok
+    assert found.remedy.endswith("apt-get install -y debian-archive-keyring")
+
+
 def test_what_cannot_even_be_tried_is_an_error_of_the_trial(tmp_path: Path):
     import asyncio
 
