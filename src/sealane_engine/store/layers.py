@@ -22,13 +22,32 @@ from sealane_engine.store import locks
 from sealane_engine.store.disk import guarded, is_whiteout, remove_tree, xattrs
 
 
+class Descriptor:
+    """An open descriptor that is closed once: a second close could hit one that somebody else has got since."""
+
+    __slots__ = ("_number",)
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+
+    @property
+    def is_open(self) -> bool:
+        return self._number >= 0
+
+    def close(self) -> None:
+        number, self._number = self._number, -1
+        if number >= 0:
+            os.close(number)
+
+
 @dataclass(frozen=True, slots=True)
 class Staging:
-    """A directory being filled. `rel` is relative to the store's home. Not for use after commit or discard."""
+    """A directory being filled. `rel` is relative to the store's home. After commit or discard, another discard does
+    nothing."""
 
     name: str
     path: Path
-    lock: int
+    lock: Descriptor
     trash: Path
     root: tuple[int, int, int]
     """Mode and outer ids of `fs` as it was made: the root of the tree that the changes are for."""
@@ -47,9 +66,9 @@ class Staging:
 
     def discard(self) -> None:
         """Throw the changes away."""
-        remove_tree(self.path, self.trash)
-        with contextlib.suppress(OSError):
-            os.close(self.lock)
+        if self.lock.is_open:
+            remove_tree(self.path, self.trash)
+            self.lock.close()
 
 
 def new_id() -> str:
@@ -71,7 +90,7 @@ def stage(home: Path, root: tuple[int, int, int]) -> Staging:
             os.mkdir(directory, 0o755)
             os.chown(directory, root[1], root[2])
             os.chmod(directory, root[0])
-    return Staging(name, path, lock, home / "t", root)
+    return Staging(name, path, Descriptor(lock), home / "t", root)
 
 
 def publish(home: Path, staging: Staging) -> str:

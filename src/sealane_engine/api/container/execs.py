@@ -84,13 +84,12 @@ async def with_exec(
 
 
 async def _last(ctx: Context, self: Container) -> StepResult:
-    """The result of the last command; without one, the default arguments are run."""
-    step = self.last
-    if step is None:
-        if self.error:
-            raise EngineError(self.error, reason="with-error")
-        step = make_step(self, full_args(self, [], use_entrypoint=False, expand=False))
-    return await ctx.engine.solver.step(step, ctx.asker)
+    """The result of the last command."""
+    if self.error:
+        raise EngineError(self.error, reason="with-error")
+    if self.last is None:
+        raise InvalidInput("no command has been set", reason="no-command", hint="call withExec first")
+    return await ctx.engine.solver.step(self.last, ctx.asker)
 
 
 @field("stdout")
