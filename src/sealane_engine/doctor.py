@@ -174,9 +174,8 @@ def in_namespace(found: trial.Found, *, contained: bool, root: Path) -> list[Pro
 
 def _remedy(step: str, error: str, *, contained: bool, root: Path) -> str:
     if step == "maps":
-        return "install uidmap (newuidmap, newgidmap) and give the user subordinate ids; " + (
-            _ASK_FOR if contained else "in a container, keep the capabilities SETUID and SETGID"
-        )
+        ids = "install uidmap (newuidmap, newgidmap) and give the user subordinate ids in /etc/subuid and /etc/subgid"
+        return f"{ids}; in a container keep the capabilities SETUID and SETGID and allow new privileges"
     if step == "user":
         switch = _closed_switch(root)
         if switch:
