@@ -37,9 +37,14 @@ class Apt:
     security: str = SECURITY
     settings: tuple[str, ...] = ()
 
-    def sources(self, suite: str) -> str:
-        """The one-line sources of a suite, security updates included."""
-        return _sources(suite, self.main, self.security)
+    def sources(self, suite: str, *also: str) -> str:
+        """The one-line sources of suites, security updates included."""
+        return "".join(_sources(each, self.main, self.security) for each in (suite, *also))
+
+    def configuration(self, suite: str) -> str:
+        """What goes into apt.conf to install packages of `suite`, the others standing in for what it doesn't have."""
+        preferred = f'APT::Default-Release "/^{suite}(|-security|-updates)$/";'
+        return "\n".join((*self.settings, preferred, ""))
 
 
 def official_sources(suite: str) -> str:

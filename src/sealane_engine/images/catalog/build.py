@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sealane_engine.events import Events
     from sealane_engine.oci.reference import Reference
     from sealane_engine.store.store import Store
+    from sealane_engine.store.volumes import Volume
 
 LISTS_FRESH_SECONDS = 3600
 _LISTS, _ARCHIVES = "/var/lib/apt/lists", "/var/cache/apt/archives"
@@ -38,7 +39,7 @@ rm -rf /tmp/* /var/tmp/* /var/cache/ldconfig/aux-cache /var/log/apt/* /var/log/a
 rm -f /var/cache/debconf/*-old /var/lib/dpkg/*-old /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow- /etc/.pwd.lock
 """
 _INSTALL = """
-apt-get -o APT::Keep-Downloaded-Packages=true install --yes --no-install-recommends "$@"
+apt-get -q -o APT::Keep-Downloaded-Packages=true -o Dpkg::Options::=--force-confold install --yes --no-install-recommends "$@"
 """
 
 
@@ -152,7 +153,7 @@ class Catalog:
         )
 
     async def _bootstrap(self, suite: str, architecture: str) -> tuple[str, int]:
-        lists = self._store.volume(_NAMESPACE, f"lists {suite} {architecture}")
+        lists = self._lists(architecture, suite)
         staging, scratch = self._store.staging(), self._store.staging()
         try:
             async with self._store.lock_volume(lists):
@@ -183,10 +184,11 @@ class Catalog:
             for wanted, data in fetched:
                 edit.write(wanted.target, data)
         tree = edit.tree
-        mounts = self._mounts(recipe, architecture)
+        lists = self._lists(architecture, recipe.suite, *recipe.also)
+        mounts = self._mounts(recipe, architecture, lists)
         script = "".join((recipe.before, _INSTALL if recipe.packages else "", recipe.script, _TIDY))
         try:
-            epoch = await self._refresh_lists(tree, recipe.suite, architecture, mounts)
+            epoch = await self._refresh_lists(tree, lists, mounts)
             env = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "SOURCE_DATE_EPOCH": str(epoch), "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8", "HOME": "/root"}  # fmt: skip
             args = ("sh", "-eu", "-c", script, "catalog", *recipe.packages)
             tree = await self._run(tree, args, env=env, mounts=mounts)
@@ -205,22 +207,23 @@ class Catalog:
             await asyncio.to_thread(minbase.clamp, self._store.layer_path(layer), epoch)
         return tree
 
-    def _mounts(self, recipe: Recipe, architecture: str) -> tuple[Mount, ...]:
+    def _lists(self, architecture: str, *suites: str) -> Volume:
+        return self._store.volume(_NAMESPACE, f"lists {architecture} {' '.join(suites)}")
+
+    def _mounts(self, recipe: Recipe, architecture: str, lists: Volume) -> tuple[Mount, ...]:
         host = apt.of_host()
-        lists = self._store.volume(_NAMESPACE, f"lists {recipe.suite} {architecture}")
         # An image's own: two installations at once would wait for, or trip over, each other's downloads.
         archives = self._store.volume(_NAMESPACE, f"archives {architecture} {recipe.name}")
         return (
             Mount("/etc/apt/sources.list.d/debian.sources", Content(b"", mode=0o644)),
-            Mount("/etc/apt/sources.list", Content(host.sources(recipe.suite).encode(), mode=0o644)),
-            Mount("/etc/apt/apt.conf.d/90host", Content("\n".join((*host.settings, "")).encode(), mode=0o644)),
+            Mount("/etc/apt/sources.list", Content(host.sources(recipe.suite, *recipe.also).encode(), mode=0o644)),
+            Mount("/etc/apt/apt.conf.d/90host", Content(host.configuration(recipe.suite).encode(), mode=0o644)),
             Mount(_LISTS, Bind(lists.rel)),
             Mount(_ARCHIVES, Bind(archives.rel)),
         )
 
-    async def _refresh_lists(self, tree: Tree, suite: str, architecture: str, mounts: tuple[Mount, ...]) -> int:
+    async def _refresh_lists(self, tree: Tree, lists: Volume, mounts: tuple[Mount, ...]) -> int:
         """Bring the package indexes up to date if they are old; the time of the newest."""
-        lists = self._store.volume(_NAMESPACE, f"lists {suite} {architecture}")
 
         async def update() -> None:
             async with self._store.lock_volume(lists):
@@ -230,5 +233,5 @@ class Catalog:
                     env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
                     await self._run(tree, ("apt-get", "-q", "update"), env=env, mounts=mounts)
 
-        await self._updates.join(f"{suite} {architecture}", update)
+        await self._updates.join(lists.rel, update)
         return await asyncio.to_thread(minbase.release_time, lists.path)

@@ -25,6 +25,7 @@ class _Python:
     wheels: tuple[str, ...]
     tags: tuple[str, ...]
     lang: bool = True
+    also: tuple[str, ...] = ()
 
 
 _COMMON = ("ca-certificates", "media-types", "netbase", "tzdata", "zlib1g", "libbz2-1.0", "libcrypt1", "libexpat1", "liblzma5", "libncursesw6", "libnsl2", "libsqlite3-0", "libtinfo6", "libuuid1")  # fmt: skip
@@ -36,6 +37,14 @@ _PYTHONS = (
         ("python3-distutils", "python3-lib2to3", "python3-pip-whl", "python3-setuptools-whl", "python3-wheel-whl"),
         ("pip", "setuptools", "wheel"),
         ("3.11-slim", "3.11-slim-bookworm", "3.11", "3.11-bookworm"),
+    ),
+    _Python(
+        "3.9", "bullseye", "3.9.2",
+        (*_COMMON, "libdb5.3", "libffi7", "libmpdec3", "libreadline8", "libssl1.1", "libtirpc3"),
+        ("python3-distutils", "python3-lib2to3", "python3-pip-whl", "python3-setuptools-whl", "python3-wheel-whl"),
+        ("pip", "setuptools", "wheel"),
+        ("3.9-slim", "3.9-slim-bullseye", "3.9", "3.9-bullseye"),
+        also=("bookworm",),  # a pip that brings its own dependencies along, as the official image's does
     ),
     _Python(
         "3.13", "trixie", "3.13.5",
@@ -78,19 +87,29 @@ _UNPATCH = r"""
 /usr/local/bin/python - <<'PATCH'
 import pathlib, re, sys
 lib = pathlib.Path(f"/usr/local/lib/python{sys.version_info[0]}.{sys.version_info[1]}")
-question = re.compile(r"sys\.base_prefix != sys\.prefix or hasattr\(sys, ['\"]real_prefix['\"]\)")
-for name in ("sysconfig.py", "sysconfig/__init__.py", "distutils/sysconfig.py"):
+bundled = f"{lib}/ensurepip/_bundled"
+
+def change(name, *changes):
     file = lib / name
-    if file.exists():
-        text, count = question.subn("True", file.read_text())
-        assert count, f"{name} is not patched as expected"
-        file.write_text(text)
-file = lib / "ensurepip/__init__.py"
-text, count = re.subn(r"(?m)^    _ensurepip_is_disabled_in_debian_for_system\(\)\n", "", file.read_text())
-assert count, "ensurepip is not patched as expected"
-file.write_text(text)
+    text = file.read_text()
+    for pattern, new in changes:
+        text, count = re.subn(pattern, new, text)
+        assert count, f"{name} has no {pattern}: the package is not as expected"
+    file.write_text(text)
+
+asks = (r"sys\.base_prefix != sys\.prefix or hasattr\(sys, ['\"]real_prefix['\"]\)", "True")
+enabled = (r"(?m)^    _ensurepip_is_disabled_in_debian_for_system\(\)\n", "")
+if sys.version_info < (3, 10):
+    change("distutils/sysconfig.py", (r"'real_prefix' not in sys\.__dict__", "False"))
+    change("distutils/command/install.py", (r"'real_prefix' in sys\.__dict__", "True"))
+    change("ensurepip/__init__.py", enabled, ("/usr/share/python-wheels", bundled), (r'    "pkg_resources",\n', ""))
+else:
+    change("sysconfig/__init__.py" if (lib / "sysconfig").is_dir() else "sysconfig.py", asks)
+    change("ensurepip/__init__.py", enabled)
+    if (lib / "distutils").is_dir():
+        change("distutils/sysconfig.py", asks)
 for file in lib.glob("_sysconfigdata_*.py"):
-    text = file.read_text().replace("'/usr/share/python-wheels/'", repr(f"{lib}/ensurepip/_bundled"))
+    text = file.read_text().replace("'/usr/share/python-wheels/'", repr(bundled))
     file.write_text(re.sub(r"'/usr(?=/(?:lib/python3|include/python3|bin)|')", "'/usr/local", text))
 PATCH
 """
@@ -138,6 +157,7 @@ def _python(python: _Python) -> Recipe:
     return Recipe(
         name=f"python:{python.version}-slim",
         suite=python.suite,
+        also=python.also,
         names=tuple(f"python:{tag}" for tag in python.tags),
         packages=python.libraries,
         files=(

@@ -40,7 +40,8 @@ class Download:
 class Recipe:
     """One image of the catalog.
 
-    `names` are the references it stands in for, as a user writes them. `files` are there before `script` runs;
+    `names` are the references it stands in for, as a user writes them. `also` are suites that give the packages which
+    the suite itself doesn't have. `files` are there before `script` runs;
     `before` runs ahead of the packages (to fix a user's id, say), `script` after them; both are POSIX sh, run by root
     in the sandbox with `-eu`. Configuration members are those of an OCI image.
     """
@@ -48,6 +49,7 @@ class Recipe:
     name: str
     suite: str
     names: tuple[str, ...]
+    also: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
     before: str = ""
     files: tuple[AddedFile, ...] = ()
