@@ -1,0 +1,82 @@
+"""Lint runs every tool to its end and tells what each found."""
+
+from sealane.findings import Severity
+from sealane.stages import lint
+from sealane.stages.result import Outcome
+
+
+def test_all_tools_run_with_the_configured_arguments(engine_run):
+    async def body(engine, project):
+        result = await lint.run(project)
+        assert result.outcome is Outcome.RAN
+        commands = {s.args[0]: s.args[1:] for s in engine.steps}
+        assert commands["black"] == ("--check", "--diff", ".")
+        assert commands["flake8"] == (".", "--count", "--select=E9,F63,F7,F82", "--show-source", "--statistics")
+        assert commands["bandit"] == ("-r", "backend", "-f", "json", "-o", "/reports/bandit-report.json")
+        assert commands["mypy"][1:] == ("backend", "--ignore-missing-imports")
+        assert "bandit-report.json" in await engine.files(result.report)
+
+    engine_run(body)
+
+
+def test_a_failing_tool_hides_no_other(engine_run):
+    async def body(engine, project):
+        engine.on("black", exit_code=1, stderr="would reformat /src/backend/app.py\n",
+                  stdout="--- /src/backend/app.py\t2026\n+++ x\n@@ -1 +1 @@\n-x=1\n+x = 1\n")  # fmt: skip
+        engine.on("mypy", exit_code=1, stdout="backend/app.py:7: error: wrong  [assignment]\n")
+        result = await lint.run(project)
+        assert result.outcome is Outcome.FAILED
+        assert result.reason == "black, mypy"
+        assert [str(f) for f in result.findings] == [
+            "backend/app.py:1: would be reformatted [black format]",
+            "backend/app.py:7: wrong [mypy assignment]",
+        ]
+        assert {"logs/lint/black.txt", "logs/lint/isort.txt", "bandit-report.json"} <= set(
+            await engine.files(result.report)
+        )
+
+    engine_run(body)
+
+
+def test_a_tool_that_breaks_is_a_failure_with_the_end_of_its_log(engine_run):
+    async def body(engine, project):
+        engine.on("flake8", exit_code=2, stderr="flake8: bad plugin\n")
+        result = await lint.run(project)
+        assert result.outcome is Outcome.FAILED
+        assert "bad plugin" in result.findings[0].message
+        assert result.findings[0].severity is Severity.MEDIUM
+
+    engine_run(body)
+
+
+def test_mypy_runs_without_requirements_that_cannot_be_installed(engine_run):
+    async def body(engine, project):
+        engine.on("install", "requirements.txt", exit_code=1, stderr="ERROR: No matching distribution found for x\n")
+        result = await lint.run(project)
+        assert result.outcome is Outcome.RAN
+        assert any("ran without the project's requirements" in note for note in result.notes)
+
+    engine_run(body)
+
+
+def test_no_python_files_is_not_run(engine_run):
+    async def body(_engine, project):
+        result = await lint.run(project)
+        assert (result.outcome, result.reason, result.broken) == (Outcome.NOT_RUN, "no Python files", False)
+
+    engine_run(body, files={"README": "x"})
+
+
+def test_the_frontends_lint_script_runs_on_node(engine_run):
+    async def body(engine, project):
+        engine.on("npm", "lint", exit_code=1, stdout="src/a.js\n  3:1 error no-undef\n")
+        result = await lint.run(project)
+        step = next(s for s in engine.steps if s.args == ("npm", "run", "lint"))
+        assert step.image == "node:18-slim"
+        assert ("npm", "ci") in [s.args for s in engine.steps]
+        assert result.outcome is Outcome.FAILED
+        assert "no-undef" in result.findings[0].message
+
+    engine_run(
+        body, **{"frontend/package.json": '{"scripts": {"lint": "eslint ."}}', "frontend/package-lock.json": "{}"}
+    )
