@@ -25,6 +25,7 @@ Data = dict[str, Any]
 
 NODE_LIMIT = 200_000
 DEPTH_LIMIT = 100
+KEPT_ANSWERS = 8
 SCHEMA_VERSION = "v0.21.11"
 DEPRECATED = "No longer supported"
 EXPERIMENTAL = "Not stabilized"
@@ -80,6 +81,8 @@ def answer(schema: Schema, document: Document, selections: list[Selection], vari
         if known is None:
             data = project(introspection(schema), selections, document, variables)
             known = json.dumps({"data": data}, separators=(",", ":")).encode()
+        if len(schema.answers) >= KEPT_ANSWERS:
+            schema.answers.pop(next(iter(schema.answers)))
         schema.answers[key] = known
     return known
 

@@ -153,6 +153,8 @@ class Schema:
             return tuple(self._default(item, ref.item) for item in items)
         if isinstance(value, str) and self.kind(ref.name) == "ENUM":
             return self.enum(ref.name)[value]
+        if ref.name == "Float" and isinstance(value, int):
+            return float(value)
         return value
 
     def id_of(self, scalar: str) -> str | None:
