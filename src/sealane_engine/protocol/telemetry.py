@@ -1,0 +1,148 @@
+"""The engine's events as OpenTelemetry, for a client that subscribes: spans of steps, and their output as logs.
+
+Each event is one OTLP export request as protojson, where ids are base64 and times are strings of nanoseconds.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64encode
+from hashlib import sha256
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from sealane_engine.protocol.endpoint import Hooks
+from sealane_engine.protocol.sse import ServerEvent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sealane_engine.events import Event, Events
+    from sealane_engine.protocol.client import Client
+    from sealane_engine.protocol.sse import Feed
+
+TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
+SCOPE = {"name": "sealane"}
+STREAMS = {"stdout": 1, "stderr": 2}
+
+
+class EventHooks(Hooks):
+    """Sends events to subscribers. Only the client `watcher` sees them: a step with a session of its own must not see others' output."""
+
+    def __init__(self, events: Events, watcher: str) -> None:
+        self.events = events
+        self.watcher = watcher
+
+    def subscribe(self, client: Client, signal: str, feed: Feed) -> Callable[[], None]:
+        if client.id != self.watcher or signal == "metrics":
+            return lambda: None
+        trace = Trace(client.traceparent)
+        numbers = count(1)
+
+        def listener(event: Event) -> None:
+            told = trace.span(event) if signal == "traces" else trace.log(event)
+            if told is not None:
+                data = json.dumps(told, separators=(",", ":"))
+                feed.put(ServerEvent("spans" if signal == "traces" else "logs", data, str(next(numbers))))
+
+        return self.events.listen(listener)
+
+
+class Trace:
+    """Makes spans and log records of one trace. A step's span id follows from its key, so that logs find their span."""
+
+    def __init__(self, traceparent: str) -> None:
+        matched = TRACEPARENT.fullmatch(traceparent)
+        self.trace_id = bytes.fromhex(matched[1]) if matched else sha256(b"sealane").digest()[:16]
+        self.parent = bytes.fromhex(matched[2]) if matched else b""
+
+    def span_id(self, key: str) -> bytes:
+        return sha256(self.trace_id + key.encode()).digest()[:8]
+
+    def span(self, event: Event) -> dict[str, Any] | None:
+        """A span that begins (it has no end yet), ends, or was answered from the store."""
+        data, now = event.data, event.time
+        key, name = str(data.get("key", "")), str(data.get("name", ""))
+        if event.kind in {"step-start", "service-start"}:
+            return self.spans(self.one(key, name, event, start=now))
+        if event.kind == "step-end":
+            failure = data.get("error") or (f"exit code: {data['exit_code']}" if data.get("exit_code") else "")
+            return self.spans(self.one(key, name, event, start=now - data["seconds"], end=now, failure=str(failure)))
+        if event.kind == "service-ready":
+            return self.spans(self.one(key, name, event, start=now - data["seconds"], end=now))
+        if event.kind == "cache" and data.get("verdict") == "hit":
+            return self.spans(self.one(key, name, event, start=now, end=now, cached=True))
+        if event.kind == "image":
+            name = f"image {data.get('ref')} from {data.get('origin')}"
+            return self.spans(self.one(f"image {data.get('digest')}", name, event, start=now, end=now))
+        return None
+
+    def one(
+        self,
+        key: str,
+        name: str,
+        event: Event,
+        *,
+        start: float,
+        end: float | None = None,
+        failure: str = "",
+        cached: bool = False,
+    ) -> dict[str, Any]:
+        attributes: dict[str, Any] = {"dagger.io/dag.digest": key, **event.labels}
+        if cached:
+            attributes["dagger.io/dag.cached"] = True
+        span: dict[str, Any] = {
+            "traceId": base64(self.trace_id),
+            "spanId": base64(self.span_id(key)),
+            "name": name,
+            "kind": "SPAN_KIND_INTERNAL",
+            "startTimeUnixNano": nanoseconds(start),
+            "attributes": pairs(attributes),
+        }
+        if self.parent:
+            span["parentSpanId"] = base64(self.parent)
+        if end is not None:
+            span["endTimeUnixNano"] = nanoseconds(end)
+            span["status"] = (
+                {"code": "STATUS_CODE_ERROR", "message": failure} if failure else {"code": "STATUS_CODE_OK"}
+            )
+        return span
+
+    def spans(self, span: dict[str, Any]) -> dict[str, Any]:
+        return {"resourceSpans": [{"resource": {}, "scopeSpans": [{"scope": SCOPE, "spans": [span]}]}]}
+
+    def log(self, event: Event) -> dict[str, Any] | None:
+        """A piece of a step's output."""
+        if event.kind != "log":
+            return None
+        record = {
+            "timeUnixNano": nanoseconds(event.time),
+            "body": {"stringValue": event.data["text"]},
+            "attributes": pairs({"stdio.stream": STREAMS.get(str(event.data["stream"]), 1)}),
+            "traceId": base64(self.trace_id),
+            "spanId": base64(self.span_id(str(event.data["key"]))),
+        }
+        return {"resourceLogs": [{"resource": {}, "scopeLogs": [{"scope": SCOPE, "logRecords": [record]}]}]}
+
+
+def base64(value: bytes) -> str:
+    return b64encode(value).decode()
+
+
+def nanoseconds(seconds: float) -> str:
+    return str(int(seconds * 1e9))
+
+
+def pairs(attributes: dict[str, Any]) -> list[dict[str, Any]]:
+    """Attributes as OTLP writes them."""
+    found = []
+    for key, value in attributes.items():
+        if isinstance(value, bool):
+            told: dict[str, Any] = {"boolValue": value}
+        elif isinstance(value, int):
+            told = {"intValue": str(value)}
+        else:
+            told = {"stringValue": str(value)}
+        found.append({"key": key, "value": told})
+    return found
