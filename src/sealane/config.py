@@ -126,9 +126,12 @@ class FrontendConfig(Model):
 
 
 class Config(Model):
+    """All of it. `timeout` (seconds) bounds each stage."""
+
     python: Version = "3.11"
     node: Version = "18"
     stages: tuple[Literal["lint", "test", "scan", "build", "sbom"], ...] = ("lint", "test", "scan", "build", "sbom")
+    timeout: int = Field(default=3600, ge=1)
     lint: LintConfig = LintConfig()
     test: TestConfig = TestConfig()
     scan: ScanConfig = ScanConfig()

@@ -6,10 +6,11 @@ Every stage runs as soon as those it looks at are done, and a failing stage neve
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import anyio
+from dagger import dag
 from opentelemetry import baggage, context
 
 from sealane.errors import SealaneError
@@ -79,9 +80,7 @@ async def run(project: Project) -> Run:
     started = time.time()
     stages = [stage for stage in STAGES if stage.name in project.config.stages]
     progress = _Progress(done={stage.name: anyio.Event() for stage in stages})
-    async with anyio.create_task_group() as group:
-        for stage in stages:
-            group.start_soon(_when_ready, stage, project, progress)
+    await steps.concurrently(*((lambda s=stage: _when_ready(s, project, progress)) for stage in stages))
     results = tuple(progress.results[stage.name] for stage in stages)
     gates = evaluate(results, project.config.gates)
     return Run(project, results, gates, started, round(time.time() - started, 2))
@@ -121,7 +120,10 @@ async def run_stage(
         elif because:
             result = skipped(stage.name, because)
         else:
-            result = await stage.run(project, before or {})
+            with anyio.fail_after(project.config.timeout):
+                result = await stage.run(project, before or {})
+    except steps.CannotRunError as error:
+        result = _cannot_run(stage.name, error)
     except SealaneError as error:
         result = not_run(stage.name, error.message, broken=True)
     except Exception as error:  # noqa: BLE001 - whatever it is, the other stages' results must come out
@@ -129,3 +131,10 @@ async def run_stage(
     finally:
         context.detach(token)
     return result.timed(time.monotonic() - begun)
+
+
+def _cannot_run(stage: str, error: steps.CannotRunError) -> StageResult:
+    log = steps.last_lines(error.log)
+    report = dag.directory().with_new_file(f"logs/{stage}/cannot-run.txt", error.log + "\n")
+    result = not_run(stage, error.message, broken=True, report=report)
+    return replace(result, notes=(f"the end of the log:\n{log}",)) if log else result

@@ -55,7 +55,7 @@ def arguments(tool: LintTool, project: Project) -> tuple[str, ...]:
     paths = lint.paths or project.packages or (".",)
     return {
         "black": ("--check", "--diff", "."),
-        "isort": ("--check-only", "--diff", "--profile=black", "."),
+        "isort": ("--check-only", "--diff", *(() if project.sets("isort") else ("--profile=black",)), "."),
         "flake8": (".", "--count", "--select=E9,F63,F7,F82", "--show-source", "--statistics"),
         "mypy": (*paths, "--ignore-missing-imports"),
         "bandit": ("-r", *paths),

@@ -49,6 +49,10 @@ class Project:
         prefix = path.rstrip("/") + "/"
         return any(f.startswith(prefix) for f in self.files)
 
+    def sets(self, tool: str) -> bool:
+        """Whether the project has settings of its own for a tool."""
+        return tool in self.pyproject.get("tool", {}) or self.has(f".{tool}.cfg")
+
     @property
     def packages(self) -> tuple[str, ...]:
         """Folders (or lone modules) with the project's own code: `backend`, `src/name`, `module.py`."""
