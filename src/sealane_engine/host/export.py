@@ -14,6 +14,7 @@ import os
 import secrets
 import stat
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,57 +69,86 @@ def export_file(view: TreeView, path: str, dest: Path, *, allow_parent_dir: bool
         dest.parent.mkdir(parents=True, exist_ok=True)
         folder = os.open(dest.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            _write_file(entry, folder, dest.name)
+            write_file(entry, folder, dest.name, f".{secrets.token_hex(6)}.part")
         finally:
             os.close(folder)
     return dest
 
 
 class _Export:
+    """One export. Open descriptors are as many as the tree is deep."""
+
     def __init__(self, view: TreeView, *, wipe: bool) -> None:
         self._view = view
         self._wipe = wipe
+        self._prefix = f".{secrets.token_hex(4)}-"
+        self._count = 0
 
     def fill(self, path: str, descriptor: int) -> None:
-        """Fill the open directory with what the tree has at `path`. The tree's depth is that of a file system's paths."""
-        todo = [(path, os.dup(descriptor), 0)]
+        """Fill the open directory with what the tree has at `path`."""
+        root = _Open(None, os.dup(descriptor), [])
+        stack = [root]
         try:
-            while todo:
-                here, folder, mtime = todo.pop()
-                try:
-                    below = self._one(here, folder)
-                    todo += below
-                    if mtime and not below:
-                        os.utime(folder, ns=(mtime, mtime))
-                finally:
-                    os.close(folder)
+            root.todo = self._one(path, root.descriptor)
+            while stack:
+                here = stack[-1]
+                if not here.todo:
+                    here.leave()
+                    stack.pop()
+                    continue
+                entry = here.todo.pop()
+                child = _Open(entry, _open_directory(here.descriptor, entry.name), [])
+                stack.append(child)
+                child.todo = self._one(entry.path, child.descriptor)
         finally:
-            for _, folder, _ in todo:
-                os.close(folder)
+            for each in stack:
+                os.close(each.descriptor)
 
-    def _one(self, here: str, folder: int) -> list[tuple[str, int, int]]:
-        """Everything of one directory but what its subdirectories hold; those are opened and answered."""
+    def _one(self, here: str, folder: int) -> list[Entry]:
+        """Everything of one directory but its subdirectories, which are answered."""
         there = _kinds(folder)
-        below: list[tuple[str, int, int]] = []
+        below: list[Entry] = []
         names = set()
         for entry in self._view.scandir(here):
             name = entry.name
             names.add(name)
-            if entry.kind == "dir":
-                below.append((entry.path, _open_directory(entry, folder, name, there.get(name)), entry.mtime_ns))
-                continue
-            if there.get(name) == "dir":
+            was = there.get(name)
+            if (was == "dir") != (entry.kind == "dir") and was is not None:
                 _remove(folder, name)
-            if entry.kind == "file":
-                _write_file(entry, folder, name, fresh=name not in there)
+                was = None
+            if entry.kind == "dir":
+                below.append(entry)
+                if was is None:
+                    os.mkdir(name, 0o700, dir_fd=folder)
+            elif entry.kind == "file":
+                write_file(entry, folder, name, self._temporary())
             elif entry.kind == "symlink":
-                _write_link(entry, folder, name)
-            elif entry.kind == "fifo" and name not in there:
+                _write_link(entry, folder, name, self._temporary())
+            elif entry.kind == "fifo" and was is None:
                 os.mkfifo(name, entry.mode & _MODE, dir_fd=folder)
         if self._wipe:
             for name in there.keys() - names:
                 _remove(folder, name)
         return below
+
+    def _temporary(self) -> str:
+        self._count += 1
+        return f"{self._prefix}{self._count}.part"
+
+
+@dataclass(slots=True)
+class _Open:
+    """A directory being filled: its mode and time are set when it's complete, for it may forbid writing."""
+
+    entry: Entry | None
+    descriptor: int
+    todo: list[Entry]
+
+    def leave(self) -> None:
+        if self.entry is not None:
+            os.fchmod(self.descriptor, self.entry.mode & _MODE)
+            os.utime(self.descriptor, ns=(self.entry.mtime_ns, self.entry.mtime_ns))
+        os.close(self.descriptor)
 
 
 def _kinds(folder: int) -> dict[str, str]:
@@ -126,21 +156,17 @@ def _kinds(folder: int) -> dict[str, str]:
         return {entry.name: "dir" if entry.is_dir(follow_symlinks=False) else "other" for entry in entries}
 
 
-def _open_directory(entry: Entry, folder: int, name: str, there: str | None) -> int:
-    if there == "other":
-        os.unlink(name, dir_fd=folder)
-        there = None
-    if there is None:
-        os.mkdir(name, 0o700, dir_fd=folder)
-    descriptor = os.open(name, _DIRECTORY, dir_fd=folder)
-    # An export must be able to fill its directories, whoever runs it: what they forbid us holds for others.
-    os.fchmod(descriptor, entry.mode & _MODE | (0 if os.geteuid() == 0 else 0o700))
-    return descriptor
+def _open_directory(folder: int, name: str) -> int:
+    try:
+        return os.open(name, _DIRECTORY, dir_fd=folder)
+    except PermissionError:
+        # Ours, from an export before, with a mode that locks us out: opened up until it's filled.
+        os.chmod(name, 0o700, dir_fd=folder)
+        return os.open(name, _DIRECTORY, dir_fd=folder)
 
 
-def _write_file(entry: Entry, folder: int, name: str, *, fresh: bool = False) -> None:
-    """A file under a temporary name, complete with mode and time, then renamed."""
-    temporary = f".{secrets.token_hex(6)}.part"
+def write_file(entry: Entry, folder: int, name: str, temporary: str) -> None:
+    """A file in an open directory: under a temporary name, complete with mode and time, then renamed."""
     source = os.open(entry.real, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         target = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=folder)
@@ -151,10 +177,6 @@ def _write_file(entry: Entry, folder: int, name: str, *, fresh: bool = False) ->
             os.utime(target, ns=(entry.mtime_ns, entry.mtime_ns))
         finally:
             os.close(target)
-        if not fresh:
-            with contextlib.suppress(FileNotFoundError):
-                if stat.S_ISDIR(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
-                    _remove(folder, name)
         os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -177,8 +199,7 @@ def _copy(source: int, target: int, size: int) -> None:
         copy_contents(source, target)
 
 
-def _write_link(entry: Entry, folder: int, name: str) -> None:
-    temporary = f".{secrets.token_hex(6)}.part"
+def _write_link(entry: Entry, folder: int, name: str, temporary: str) -> None:
     os.symlink(os.readlink(entry.real), temporary, dir_fd=folder)
     try:
         os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)

@@ -32,7 +32,8 @@ def digest(view: TreeView, path: str) -> str:
     work = _Work(view)
     payload = work.directory(entry.path) if entry.kind == "dir" else work.payload(entry)
     work.remember()
-    return "sha256:" + hashlib.sha256(record(entry, "", payload)).hexdigest()
+    line = record(entry.kind, entry.mode, entry.uid, entry.gid, "", payload)
+    return "sha256:" + hashlib.sha256(line).hexdigest()
 
 
 def file_digest(view: TreeView, path: str) -> str:
@@ -48,10 +49,15 @@ def file_digest(view: TreeView, path: str) -> str:
     return f"sha256:{found}"
 
 
-def record(entry: Entry, name: str, payload: str, attributes: str = "") -> bytes:
+def record(kind: str, mode: int, uid: int, gid: int, name: str, payload: str, attributes: str = "") -> bytes:
     """One entry's line. NUL ends the fields that may hold anything else."""
-    head = f"{entry.kind} {entry.mode:o} {entry.uid} {entry.gid} "
+    head = f"{kind} {mode:o} {uid} {gid} "
     return b"\0".join((head.encode() + os.fsencode(name), os.fsencode(payload), attributes.encode())) + b"\0"
+
+
+def of_directory(mode: int, uid: int, gid: int, payload: str) -> str:
+    """The content key of a directory whose entries hash to `payload`."""
+    return "sha256:" + hashlib.sha256(record("dir", mode, uid, gid, "", payload)).hexdigest()
 
 
 def attributes(real: str) -> str:
@@ -132,7 +138,8 @@ class _Work:
         hasher = hashlib.sha256()
         for entry in sorted(entries, key=lambda entry: os.fsencode(entry.name)):
             payload = done[entry.path] if entry.kind == "dir" else self.payload(entry)
-            hasher.update(record(entry, entry.name, payload, attributes(entry.real)))
+            line = record(entry.kind, entry.mode, entry.uid, entry.gid, entry.name, payload, attributes(entry.real))
+            hasher.update(line)
         return hasher.hexdigest()
 
     def _file(self, entry: Entry) -> str:

@@ -147,12 +147,13 @@ def _drop_strays(home: Path, index: Index) -> None:
 
 
 def _drop_memos(index: Index) -> None:
-    """Memos whose key begins with a layer (`LAYER:…`) that is gone."""
+    """Memos whose key begins with a layer (`LAYER:…`) that is gone, and the stat caches of scans that are."""
     with index.write() as db:
         db.execute(
             "DELETE FROM memos WHERE place IN ('files', 'dirs', 'facts') "
             "AND substr(key, 1, instr(key || ':', ':') - 1) NOT IN (SELECT id FROM objects)"
         )
+        db.execute("DELETE FROM memos WHERE place LIKE 'scan:%' AND place NOT IN (SELECT key FROM results)")
 
 
 def _drop_volumes(home: Path, index: Index) -> int:

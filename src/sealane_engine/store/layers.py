@@ -43,7 +43,8 @@ class Descriptor:
 @dataclass(frozen=True, slots=True)
 class Staging:
     """A directory being filled. `rel` is relative to the store's home. After commit or discard, another discard does
-    nothing."""
+    nothing.
+    """
 
     name: str
     path: Path

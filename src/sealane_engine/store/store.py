@@ -18,7 +18,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -207,9 +207,33 @@ class Store:
         now = time.time()
         row = (key, kind, _dump(value), _dump(layers), _dump(blobs), _dump(inputs), now, now, expires)
         with self._index.write() as db:
-            db.execute("INSERT OR REPLACE INTO results VALUES (?,?,?,?,?,?,?,?,?)", row)
-            db.execute("DELETE FROM refs WHERE key = ?", (key,))
-            db.executemany("INSERT OR IGNORE INTO refs VALUES (?,?)", [(item, key) for item in (*layers, *blobs)])
+            _insert_result(db, row, (*layers, *blobs))
+
+    def replace_result(
+        self,
+        seen: Result | None,
+        key: str,
+        kind: str,
+        value: Any,
+        *,
+        layers: Iterable[str],
+        memos: Mapping[str, str],
+        gone: Iterable[str],
+    ) -> bool:
+        """Record a result together with memos of the table named `key` (`gone` are removed), all or nothing; False, and
+        nothing is recorded, when the result isn't the one that was `seen` any more.
+        """
+        layers = tuple(layers)
+        now = time.time()
+        with self._index.write() as db:
+            there = db.execute("SELECT created FROM results WHERE key = ?", (key,)).fetchone()
+            if (there[0] if there else None) != (seen.created if seen else None):
+                return False
+            _insert_result(db, (key, kind, _dump(value), _dump(layers), "[]", "null", now, now, None), layers)
+            db.executemany("DELETE FROM memos WHERE place = ? AND key = ?", [(key, item) for item in gone])
+            rows = [(key, name, text) for name, text in memos.items()]
+            db.executemany("INSERT OR REPLACE INTO memos VALUES (?,?,?)", rows)
+        return True
 
     def forget(self, key_prefix: str) -> int:
         """Drop results whose key begins so ("" is all of them); answers how many. Their layers go at the next prune."""
@@ -272,6 +296,11 @@ class Store:
         with self._index.connection() as db:
             row = db.execute("SELECT value FROM memos WHERE place = ? AND key = ?", (table, key)).fetchone()
         return None if row is None else str(row[0])
+
+    def memos(self, table: str) -> dict[str, str]:
+        """All facts of a table."""
+        with self._index.connection() as db:
+            return dict(db.execute("SELECT key, value FROM memos WHERE place = ?", (table,)).fetchall())
 
     def put_memo(self, table: str, key: str, value: str) -> None:
         self.put_memos(table, ((key, value),))
@@ -364,6 +393,13 @@ def _result(row: tuple[Any, ...]) -> tuple[Result, float | None]:
         key, kind, json.loads(value), tuple(json.loads(layer_names)), tuple(json.loads(blob_names)), created, used
     )
     return result, expires
+
+
+def _insert_result(db: sqlite3.Connection, row: tuple[Any, ...], needs: Iterable[str]) -> None:
+    key = row[0]
+    db.execute("INSERT OR REPLACE INTO results VALUES (?,?,?,?,?,?,?,?,?)", row)
+    db.execute("DELETE FROM refs WHERE key = ?", (key,))
+    db.executemany("INSERT OR IGNORE INTO refs VALUES (?,?)", [(item, key) for item in needs])
 
 
 def _dump(value: Any) -> str:

@@ -142,7 +142,7 @@ def _syntax(text: str) -> InvalidInput:
 
 
 def component(pattern: str, name: str) -> bool:
-    """Whether one name matches one pattern without slashes (`*`, `?`, `[…]`, `\\x`); a broken pattern matches nothing."""
+    """Whether one name matches one pattern without slashes (`*`, `?`, `[…]`, escapes); a broken pattern matches nothing."""
     compiled = _component(pattern)
     return compiled is not None and compiled.fullmatch(name) is not None
 
