@@ -132,7 +132,9 @@ class Trust:
     @cached_property
     def files(self) -> Mapping[str, TrustFile]:
         """Everything but the bundle, whatever the image."""
-        files = {"/usr/lib/ssl/cert.pem": TrustFile(link=BUNDLE, needs=("/etc/debian_version",))}
+        files: dict[str, TrustFile] = {}
+        if self.certificates.pems:
+            files["/usr/lib/ssl/cert.pem"] = TrustFile(link=BUNDLE, needs=("/etc/debian_version",))
         for digest, pem in self.own.pems.items():
             name = f"host-{digest[:12]}.crt"
             files[f"/usr/local/share/ca-certificates/{name}"] = TrustFile(

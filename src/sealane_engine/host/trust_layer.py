@@ -7,7 +7,8 @@ own, so there is one such layer for each set of files.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import posixpath
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from sealane_engine.store.tree import SCRATCH
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from sealane_engine.host.trust import Trust, TrustFile
     from sealane_engine.store.store import Store
     from sealane_engine.store.view import TreeView
+
+Folder = tuple[int, int, int]
+"""Mode, uid and gid."""
 
 
 class TrustLayers:
@@ -36,12 +40,12 @@ class TrustLayers:
         layers = self._known.get(view.tree.layers)
         if layers is None:
             files = self._trust.files_for(view)
-            layers = self._layers(files) if files else ()
+            layers = self._layers(files, _folders(view, files)) if files else ()
             self._known[view.tree.layers] = layers
         return tuple(self._store.layer_rel(layer) for layer in layers)
 
-    def _layers(self, files: Mapping[str, TrustFile]) -> tuple[str, ...]:
-        digest = hashlib.sha256()
+    def _layers(self, files: Mapping[str, TrustFile], folders: Mapping[str, Folder]) -> tuple[str, ...]:
+        digest = hashlib.sha256(repr(sorted(folders.items())).encode())
         for path, file in sorted(files.items()):
             digest.update(f"{path}\0{file.mode}\0{file.link}\0{len(file.data)}\0".encode() + file.data)
         key = f"trust:{digest.hexdigest()}"
@@ -49,6 +53,8 @@ class TrustLayers:
         if found is not None:
             return found.layers
         with self._store.edit(SCRATCH) as edit:
+            for path, (mode, uid, gid) in sorted(folders.items()):
+                edit.mkdir(path, mode, uid, gid)
             for path, file in sorted(files.items()):
                 if file.link:
                     edit.symlink(file.link, path)
@@ -57,3 +63,15 @@ class TrustLayers:
         layers = edit.tree.layers
         self._store.put_result(key, "trust", {}, layers=layers, inputs=sorted(files))
         return layers
+
+
+def _folders(view: TreeView, paths: Iterable[str]) -> dict[str, Folder]:
+    """The folders on the way to `paths`, as the image has them: the layer's folders hide the image's."""
+    folders: dict[str, Folder] = {}
+    for path in paths:
+        folder = posixpath.dirname(path)
+        while folder not in ("/", *folders):
+            entry = view.lstat(folder)
+            folders[folder] = (0o755, 0, 0) if entry is None else (entry.mode, entry.uid, entry.gid)
+            folder = posixpath.dirname(folder)
+    return folders

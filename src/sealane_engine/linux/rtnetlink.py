@@ -17,7 +17,7 @@ from sealane_engine.linux.netlink import (
     nested,
 )
 
-GROUP_IPV4_ROUTE = 0x40
+GROUP_IPV4_ADDRESS, GROUP_IPV4_ROUTE = 0x10, 0x40
 NEWROUTE = 24
 
 _NEWLINK, _DELLINK, _SETLINK, _NEWADDR, _GETADDR, _GETROUTE = 16, 17, 19, 20, 22, 26

@@ -150,8 +150,15 @@ class Network:
     # Tunnels
 
     async def expose_to_host(self, address: str, backend: int, *, host: str = "127.0.0.1", port: int = 0) -> Forward:
-        """A port of the host (0: any free one) that leads to a step's port."""
-        listener = make_listener(host, port)
+        """A port of the host (0: any free one) that leads to a step's port. Raises ServiceError if it is taken."""
+        try:
+            listener = make_listener(host, port)
+        except OSError as error:
+            raise ServiceError(
+                f"port {port} of {host} can't be opened: {error.strerror}",
+                reason="port-not-free",
+                hint="choose another port, or none for any free one",
+            ) from error
 
         async def connect(_connection: socket.socket) -> socket.socket:
             return await self.connect(address, backend)

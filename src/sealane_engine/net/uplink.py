@@ -13,8 +13,9 @@ import json
 import os
 import shutil
 import socket
+from functools import partial
 from ipaddress import IPv4Address, IPv4Network
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from sealane_engine.errors import HostError
 from sealane_engine.net.proxy import Acceptor
@@ -54,6 +55,7 @@ class Uplink:
         self._lock = asyncio.Lock()
         self._relay: Acceptor | None = None
         self._watch: asyncio.Task[None] | None = None
+        self._guard: asyncio.Task[None] | None = None
 
     async def ensure(self) -> None:
         """Never raises for lack of an uplink: steps then have their services only, and a warning says so."""
@@ -67,16 +69,17 @@ class Uplink:
                 await self._start_relay(str(reason))
 
     async def aclose(self) -> None:
-        if self._watch is not None:
-            self._watch.cancel()
-            await asyncio.gather(self._watch, return_exceptions=True)
+        tasks = [task for task in (self._watch, self._guard) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         if self._relay is not None:
             await self._relay.aclose()
 
     async def _start_pasta(self) -> None:
         program = probe_pasta(self._pasta)
         thread = self._router.thread
-        routes = await thread.run(_route_listener, lambda netlink: netlink.close())
+        routes = await thread.run(partial(_listener, "route"), lambda netlink: netlink.close())
         try:
             namespaces = f"/proc/{self._keeper.holder}/ns"
             runas = ("--runas", f"{os.geteuid()}:{os.getegid()}")
@@ -84,13 +87,30 @@ class Uplink:
             self._keeper.run(json.dumps([program, *_FLAGS, *runas, *where]).encode())
             with contextlib.suppress(HostError):  # told below: without translation there is no uplink by pasta
                 await self._router.masquerade(_LINK)
-            await self._router.refuse([IPv4Network(address) for address in host_addresses()])
+            await self._guard_host()
             await self._default_route(routes)
         finally:
             routes.close()
         await self._router.forward_from(_LINK)
         self.kind = "pasta"
         self._watch = asyncio.create_task(self._watch_pasta())
+
+    async def _guard_host(self) -> None:
+        """Refuse the host's own addresses, now and whenever it gets another one."""
+        if self._guard is None:
+            changes = _listener("address")
+            self._guard = asyncio.create_task(self._follow_addresses(changes))
+        await self._refuse_host()
+
+    async def _refuse_host(self) -> None:
+        await self._router.refuse([IPv4Network(address) for address in host_addresses()])
+
+    async def _follow_addresses(self, changes: Netlink) -> None:
+        with changes:
+            while True:
+                with contextlib.suppress(OSError):  # more changes than the socket holds: what counts is the state now
+                    await asyncio.get_running_loop().sock_recv(changes.socket, 65_536)
+                await self._refuse_host()
 
     async def _default_route(self, routes: Netlink) -> None:
         """Until pasta has set its route in the router's namespace, or has ended."""
@@ -156,11 +176,13 @@ def host_addresses() -> list[IPv4Address]:
         return [interface.ip for interface in rtnetlink.addresses(netlink) if not interface.ip.is_loopback]
 
 
-def _route_listener() -> Netlink:
+def _listener(what: Literal["address", "route"]) -> Netlink:
+    """Hears of changes in the namespace of the calling thread."""
     from sealane_engine.linux import rtnetlink
     from sealane_engine.linux.netlink import Netlink
 
-    netlink = Netlink(socket.NETLINK_ROUTE, groups=rtnetlink.GROUP_IPV4_ROUTE)
+    groups = rtnetlink.GROUP_IPV4_ADDRESS if what == "address" else rtnetlink.GROUP_IPV4_ROUTE
+    netlink = Netlink(socket.NETLINK_ROUTE, groups=groups)
     netlink.socket.setblocking(False)
     return netlink
 

@@ -105,6 +105,64 @@ def test_a_step_reaches_no_service_of_the_host(make_step, told, pasta):
     asyncio.run(main())
 
 
+@pytest.fixture
+def own_namespace():
+    """Runs the test's thread in a network namespace of its own, so that it can play the host."""
+    import ctypes
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    assert libc.unshare(0x4000_0000) == 0
+    yield
+    assert libc.setns(home, 0x4000_0000) == 0
+    os.close(home)
+
+
+@pytest.mark.needs("pasta", "tun")
+def test_an_address_that_the_host_gets_later_is_refused_too(make_step, told, own_namespace):
+    def ip(*arguments):
+        subprocess.run(["ip", *arguments], check=True)
+
+    ip("link", "set", "lo", "up")
+    ip("link", "add", "outside", "type", "veth", "peer", "name", "far")
+    ip("link", "set", "far", "up")
+    ip("address", "add", "203.0.113.2/24", "dev", "outside")
+    ip("link", "set", "outside", "up")
+    ip("route", "add", "default", "via", "203.0.113.1")
+
+    async def main():
+        async with Network(told[0]) as network:
+            step = make_step()
+            await network.attach(step.pid)
+            assert network._uplink.kind == "pasta"
+            changed = asyncio.Event()
+            refuse = network._router.refuse
+
+            async def refuse_and_tell(networks):
+                await refuse(networks)
+                changed.set()
+
+            network._router.refuse = refuse_and_tell
+            ip("address", "add", "203.0.113.77/32", "dev", "outside")
+            await asyncio.wait_for(changed.wait(), 5)
+            with says_hello("0.0.0.0") as port:
+                for address in ("203.0.113.2", "203.0.113.77"):
+                    assert "Error" in await away(step.dial, address, port), address
+
+    asyncio.run(main())
+
+
+def test_a_hosts_port_that_is_taken_is_an_error_that_names_it(told):
+    async def main():
+        async with Network(told[0], pasta=None) as network:
+            with says_hello("127.0.0.1") as port, pytest.raises(ServiceError) as caught:
+                await network.expose_to_host("10.87.0.9", 80, port=port)
+            assert caught.value.reason == "port-not-free"
+            assert str(port) in caught.value.message
+
+    asyncio.run(main())
+
+
 @pytest.mark.needs("network")
 @pytest.mark.parametrize("pasta", KINDS)
 def test_a_step_reaches_the_world_and_its_look_ups_are_told(make_step, told, pasta):
