@@ -6,7 +6,6 @@ import asyncio
 import posixpath
 import subprocess
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,11 +61,11 @@ def _copy(solver: Solver, base: Tree, action: Copy, source: TreeView) -> Tree:
     return edit.tree
 
 
-def _filter(action: Copy, source: TreeView) -> Callable[[str, bool], bool] | None:
+def _filter(action: Copy, source: TreeView) -> Filter | None:
     if not (action.include or action.exclude or action.gitignore):
         return None
     ignore = ignore_files(source, action.source.path) if action.gitignore else ()
-    return Filter(include=action.include, exclude=action.exclude, gitignore=ignore).match
+    return Filter(include=action.include, exclude=action.exclude, gitignore=ignore)
 
 
 def ignore_files(view: TreeView, path: str) -> tuple[tuple[str, tuple[str, ...]], ...]:

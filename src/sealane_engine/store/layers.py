@@ -14,6 +14,7 @@ import contextlib
 import os
 import secrets
 import stat
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,6 +39,23 @@ class Descriptor:
         number, self._number = self._number, -1
         if number >= 0:
             os.close(number)
+
+
+class Descriptor:
+    """A file descriptor that is closed once, however often that is asked."""
+
+    def __init__(self, number: int) -> None:
+        self._number: int | None = number
+        self._guard = threading.Lock()
+
+    def close(self) -> bool:
+        """Whether this call closed it."""
+        with self._guard:
+            number, self._number = self._number, None
+        if number is None:
+            return False
+        os.close(number)
+        return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +84,9 @@ class Staging:
         return self.path / "work"
 
     def discard(self) -> None:
-        """Throw the changes away."""
-        if self.lock.is_open:
+        """Throw the changes away. After a commit, or a second time, this does nothing."""
+        if self.lock.close():
             remove_tree(self.path, self.trash)
-            self.lock.close()
 
 
 def new_id() -> str:
