@@ -26,24 +26,6 @@ from sealane_engine.store.disk import guarded, is_whiteout, remove_tree, xattrs
 class Descriptor:
     """An open descriptor that is closed once: a second close could hit one that somebody else has got since."""
 
-    __slots__ = ("_number",)
-
-    def __init__(self, number: int) -> None:
-        self._number = number
-
-    @property
-    def is_open(self) -> bool:
-        return self._number >= 0
-
-    def close(self) -> None:
-        number, self._number = self._number, -1
-        if number >= 0:
-            os.close(number)
-
-
-class Descriptor:
-    """A file descriptor that is closed once, however often that is asked."""
-
     def __init__(self, number: int) -> None:
         self._number: int | None = number
         self._guard = threading.Lock()
