@@ -51,7 +51,9 @@ def _stage(result: StageResult, accept: dict[str, str]) -> Gate:
         return Gate(name, Verdict.ACCEPTED, f"{result.verdict}; accepted: {accept[result.stage]}")
     if result.outcome is Outcome.NOT_RUN and not result.broken:
         return Gate(name, Verdict.NOT_MEASURED, result.verdict)
-    return Gate(name, Verdict.PASSED if result.passed else Verdict.FAILED, result.verdict)
+    if result.passed:
+        return Gate(name, Verdict.PASSED)
+    return Gate(name, Verdict.FAILED, result.reason if result.outcome is Outcome.FAILED else result.verdict)
 
 
 def _coverage(results: Sequence[StageResult], minimum: float) -> Gate:

@@ -62,8 +62,7 @@ def stage_lines(row: StageRow) -> list[str]:
 
 def markdown(report: RunReport) -> str:
     """The summary: a table of stages, a table of gates, then what is wrong."""
-    word = "passed" if report.passed else "failed"
-    lines = [f"# Pipeline {word}", ""]
+    lines = [f"# {_title(report)}", ""]
     lines += ["| stage | outcome | figures | seconds |", "| --- | --- | --- | ---: |"]
     lines += [
         f"| {_MARKS[r.outcome]} {r.name} | {_cell(_outcome(r))} | {_figures(r)} | {r.seconds:.1f} |"
@@ -77,6 +76,11 @@ def markdown(report: RunReport) -> str:
             lines += ["", f"## {row.name}", "", *_bullets(said)]
     lines += _engine(report)
     return "\n".join(lines) + "\n"
+
+
+def _title(report: RunReport) -> str:
+    what = report.stages[0].name if len(report.stages) == 1 else "pipeline"
+    return f"{what} {'passed' if report.passed else 'failed'}".capitalize()
 
 
 def _bullets(said: list[str]) -> Iterator[str]:
@@ -125,5 +129,5 @@ def terminal(report: RunReport) -> str:
             lines += [f"    {line}" for text in stage_lines(row) for line in text.splitlines()]
     lines.append("")
     lines += [f"{_GATE_MARKS[g.verdict]} {g.name}: {_gate(g)}" for g in report.gates if g.verdict != "passed"]
-    lines.append(f"pipeline {'passed' if report.passed else 'failed'} in {report.seconds:.1f}s")
+    lines.append(f"{_title(report)} in {report.seconds:.1f}s")
     return "\n".join(lines) + "\n"

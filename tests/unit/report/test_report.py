@@ -96,4 +96,4 @@ def test_the_summary_shows_what_is_wrong_with_its_place():
 def test_a_terminal_gets_the_same_without_markup():
     text = terminal(model(run()))
     assert text.splitlines()[0].startswith("✘ lint   failed (flake8)")
-    assert "pipeline failed in 1.5s" in text
+    assert "Pipeline failed in 1.5s" in text
