@@ -77,9 +77,8 @@ async def _serve(options: argparse.Namespace, events: Events) -> None:
         ids=ROOTLESS_RANGE if rootless else ROOT_RANGE,
     )
     async with open_engine(settings, events) as engine:
-        client = engine.new_client(workdir=settings.workdir)
         port = await engine.server.listen()
-        sys.stdout.write(json.dumps({"port": port, "session_token": client.token}) + "\n")
+        sys.stdout.write(json.dumps({"port": port, "session_token": engine.main.token}) + "\n")
         sys.stdout.flush()
         await _until_told_to_end()
 

@@ -61,6 +61,7 @@ class Engine:
         self.services: Services
         self.resolver: ApiResolver
         self.server: Server
+        self.main: Client  # who started the engine
         self.scratch: Path
         self._schema: Schema | None = None
 
@@ -157,6 +158,7 @@ async def open_engine(options: Options, events: Events) -> AsyncIterator[Engine]
     from sealane_engine.protocol.endpoint import Endpoint
     from sealane_engine.protocol.ids import IdTable
     from sealane_engine.protocol.server import Server
+    from sealane_engine.protocol.telemetry import EventHooks
     from sealane_engine.sandbox import open_backend
     from sealane_engine.store.store import Store
 
@@ -182,7 +184,11 @@ async def open_engine(options: Options, events: Events) -> AsyncIterator[Engine]
         engine.steps = Steps(engine.store, backend, engine.network, engine.services, preparer, events, engine.nested)
         engine.solver.steps = engine.steps
         engine.resolver = ApiResolver(engine, table())
-        endpoint = Endpoint(clients=engine.clients, resolver=engine.resolver, ids=IdTable(), schema=engine.schema_of)
+        engine.main = engine.new_client(workdir=options.workdir)
+        hooks = EventHooks(events, engine.main.id)
+        endpoint = Endpoint(
+            clients=engine.clients, resolver=engine.resolver, ids=IdTable(), schema=engine.schema_of, hooks=hooks
+        )
         engine.server = await stack.enter_async_context(Server(endpoint))
         syncing = asyncio.create_task(_sync(engine.store))
         stack.callback(syncing.cancel)

@@ -115,7 +115,8 @@ class ApiResolver:
         receiver = self._values.get(call.receiver.digest) if call.receiver else None
         if call.receiver and call.receiver.digest not in self._values:
             receiver = await self.evaluate(client, call.receiver)
-        args = {name: await self._argument(client, value) for name, value in call.args}
+        given = self._engine.schema_of(client).arguments(call)
+        args = {name: await self._argument(client, value) for name, value in given.items()}
         return await implementation(Context(self._engine, client, call), receiver, **args)
 
     async def _argument(self, client: Client, value: Any) -> Any:

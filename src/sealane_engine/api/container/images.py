@@ -9,8 +9,8 @@ from typing import Any
 
 from sealane_engine.api.paths import seen_file
 from sealane_engine.api.registry import Context, Fields
-from sealane_engine.api.values import Container, File, config_from_oci, config_to_oci
-from sealane_engine.errors import InvalidInput
+from sealane_engine.api.values import Container, File, Service, config_from_oci, config_to_oci
+from sealane_engine.errors import InvalidInput, Unsupported
 from sealane_engine.graph.keys import canonical
 from sealane_engine.graph.operation import Failing, ImageTree, Ref, Tarball, Variant
 from sealane_engine.graph.tarball import NAME
@@ -26,7 +26,9 @@ async def from_image(ctx: Context, self: Container, address: str) -> Container:
 
 
 @field("from")
-async def from_(ctx: Context, self: Container, *, address: str) -> Container:
+async def from_(ctx: Context, self: Container, *, address: str, registryService: Service | None = None) -> Container:
+    if registryService is not None:
+        raise Unsupported("Container.from(registryService) is not implemented by the embedded engine")
     return await from_image(ctx, self, address)
 
 
@@ -57,7 +59,7 @@ async def as_tarball(
     *,
     platformVariants: list[Container] | None = None,
     forcedCompression: str | None = None,
-    mediaTypes: str = "",
+    mediaTypes: str = "OCIMediaTypes",
 ) -> File:
     """With variants, a container that nothing was done to is only the way to the call, and no image itself."""
     containers = (
@@ -75,7 +77,7 @@ async def export(
     path: str,
     platformVariants: list[Container] | None = None,
     forcedCompression: str | None = None,
-    mediaTypes: str = "",
+    mediaTypes: str = "OCIMediaTypes",
     expand: bool = False,
 ) -> str:
     from sealane_engine.host.export import export_file
