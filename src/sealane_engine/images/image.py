@@ -8,19 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from sealane_engine.oci.descriptor import Descriptor
+
 Origin = Literal["store", "registry", "catalog"]
-
-
-@dataclass(frozen=True, slots=True)
-class Descriptor:
-    """A blob, as a manifest names it: `size` in bytes."""
-
-    media_type: str
-    digest: str
-    size: int
-
-    def to_json(self) -> dict[str, Any]:
-        return {"mediaType": self.media_type, "digest": self.digest, "size": self.size}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,15 @@ all (name, connection or TLS, within two seconds, tried once); a registry that a
 
 from __future__ import annotations
 
+import asyncio
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sealane_engine.errors import EngineError, ImageError, NotFound
 from sealane_engine.images.catalog import index
 from sealane_engine.images.catalog.build import Catalog, Run
+from sealane_engine.images.load import load
 from sealane_engine.images.remote import Remote, Unreachable
 from sealane_engine.oci import reference
 from sealane_engine.store.tree import Tree
@@ -55,11 +58,14 @@ class Images:
         )
         return image
 
+    async def load(self, path: str | Path, tag: str, platform: str) -> Image:
+        """The image in a tar file (an OCI layout, or from `docker save`), unpacked."""
+        return await asyncio.to_thread(load, self._store, Path(path), tag, platform)
+
     async def unpack(self, image: Image) -> Tree:
         """The image's root file system. What is in the store already is not fetched again."""
-        layers = [source.layer for source in image.layers]
-        if all(layers):
-            return Tree(tuple(layer for layer in layers if layer))
+        if all(source.layer is not None for source in image.layers):
+            return Tree().on(*(source.layer or "" for source in image.layers))
         return await self._remote.unpack(image)
 
     async def close(self) -> None:

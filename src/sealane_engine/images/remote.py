@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from sealane_engine.store.tree import Tree
 
 
-class Unreachable(Exception):  # noqa: N818 - a finding, not an error of its own
+class Unreachable(Exception):
     """A registry could not be asked: its name, connection or TLS failed."""
 
 

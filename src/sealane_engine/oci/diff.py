@@ -48,10 +48,10 @@ class Digester(io.RawIOBase):
         return f"sha256:{self._hash.hexdigest()}"
 
 
-def write(layer: Path, sink: BinaryIO, ids: IdRange) -> None:
-    """Write one layer directory to `sink` as a tar stream."""
+def write(layer: Path, sink: BinaryIO, ids: IdRange) -> int:
+    """Write one layer directory to `sink` as a tar stream; answers its newest modification time, in seconds."""
     with tarfile.open(fileobj=sink, mode="w|", bufsize=1 << 18, format=tarfile.PAX_FORMAT) as archive:
-        _write_layer(archive, layer, ids)
+        return _write_layer(archive, layer, ids)
 
 
 def digest(layer: Path, ids: IdRange) -> tuple[str, int]:
@@ -61,8 +61,9 @@ def digest(layer: Path, ids: IdRange) -> tuple[str, int]:
     return sink.digest, sink.size
 
 
-def _write_layer(archive: tarfile.TarFile, root: Path, ids: IdRange) -> None:
+def _write_layer(archive: tarfile.TarFile, root: Path, ids: IdRange) -> int:
     seen: dict[tuple[int, int], str] = {}
+    newest = 0
     for path, name, status in _walk(str(root)):
         if stat.S_ISSOCK(status.st_mode):
             continue
@@ -70,6 +71,7 @@ def _write_layer(archive: tarfile.TarFile, root: Path, ids: IdRange) -> None:
             archive.addfile(_marker(_sibling(name, WHITEOUT_PREFIX + os.path.basename(name))))
             continue
         member = _member(path, name, status, ids)
+        newest = max(newest, int(member.mtime))
         if stat.S_ISREG(status.st_mode):
             identity = status.st_dev, status.st_ino
             first = seen.setdefault(identity, name) if status.st_nlink > 1 else name
@@ -83,6 +85,7 @@ def _write_layer(archive: tarfile.TarFile, root: Path, ids: IdRange) -> None:
         archive.addfile(member)
         if stat.S_ISDIR(status.st_mode) and _is_opaque(path):
             archive.addfile(_marker(f"{name}/{WHITEOUT_OPAQUE}" if name != "." else WHITEOUT_OPAQUE))
+    return newest
 
 
 def _walk(root: str) -> Iterator[tuple[str, str, os.stat_result]]:

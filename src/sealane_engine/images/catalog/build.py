@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from sealane_engine.errors import ExecError, ImageError, Unsupported
-from sealane_engine.images import manifest
 from sealane_engine.images.catalog import apt, downloads, minbase
 from sealane_engine.images.catalog.recipe import VERSION, Recipe
 from sealane_engine.images.flight import Flights
-from sealane_engine.images.image import Descriptor, Image, LayerSource
-from sealane_engine.oci import diff
+from sealane_engine.images.image import Image, LayerSource
+from sealane_engine.oci import diff, manifest
+from sealane_engine.oci.descriptor import Descriptor
 from sealane_engine.sandbox.plan import Bind, Content, Mount
 from sealane_engine.store.tree import Tree
 

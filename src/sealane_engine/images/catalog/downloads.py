@@ -20,7 +20,7 @@ MAX_BYTES = 64 << 20
 
 async def fetch(wanted: Download) -> bytes:
     """The file's bytes. Raises ImageError when the registry doesn't give them, or gives others."""
-    import httpx  # noqa: PLC0415 - heavy, and rarely needed
+    import httpx
 
     url = f"{_npm_registry().rstrip('/')}/{wanted.url}"
     data = bytearray()

@@ -29,8 +29,8 @@ _SCRIPT = """
 cp /usr/bin/node /usr/local/bin/node
 ln -s node /usr/local/bin/nodejs
 mkdir -p /usr/local/lib/node_modules/npm
-tar -x -z -f /tmp/npm.tgz -C /usr/local/lib/node_modules/npm --strip-components=1 --no-same-owner
-rm -rf /tmp/npm.tgz /usr/local/lib/node_modules/npm/docs /usr/local/lib/node_modules/npm/man
+tar -x -z -f /usr/local/src/npm.tgz -C /usr/local/lib/node_modules/npm --strip-components=1 --no-same-owner
+rm -rf /usr/local/src/npm.tgz /usr/local/lib/node_modules/npm/docs /usr/local/lib/node_modules/npm/man
 chmod 755 /usr/local/lib/node_modules/npm/bin/npm-cli.js /usr/local/lib/node_modules/npm/bin/npx-cli.js
 ln -s ../lib/node_modules/npm/bin/npm-cli.js /usr/local/bin/npm
 ln -s ../lib/node_modules/npm/bin/npx-cli.js /usr/local/bin/npx
@@ -46,7 +46,7 @@ RECIPES = (
         packages=("ca-certificates", "nodejs"),
         before=_BEFORE,
         files=(AddedFile("/usr/local/bin/docker-entrypoint.sh", _ENTRYPOINT, 0o755),),
-        downloads=(Download("npm", f"npm/-/npm-{NPM_VERSION}.tgz", _NPM_SHA512, "/tmp/npm.tgz"),),
+        downloads=(Download("npm", f"npm/-/npm-{NPM_VERSION}.tgz", _NPM_SHA512, "/usr/local/src/npm.tgz"),),
         script=_SCRIPT,
         env=(("NODE_VERSION", "18.20.4"),),
         entrypoint=("docker-entrypoint.sh",),

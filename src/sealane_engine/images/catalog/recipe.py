@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 VERSION = 1
 """Raised when the builder itself changes what a recipe gives."""
 
-LABEL = "dev.sealane.catalog"
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -79,7 +78,6 @@ class Recipe:
         paths = [] if any(name == "PATH" for name, _ in self.env) else [("PATH", DEFAULT_PATH)]
         config: dict[str, Any] = {
             "Env": [f"{name}={value}" for name, value in (*paths, *self.env)],
-            "Labels": {LABEL: self.name},
         }
         optional: Mapping[str, Any] = {
             "Entrypoint": list(self.entrypoint),

@@ -1,0 +1,73 @@
+"""Layers of the store as blobs of an image: written once, then kept beside the layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+from sealane_engine.errors import Unsupported
+from sealane_engine.oci import diff, manifest
+from sealane_engine.oci.descriptor import Descriptor
+from sealane_engine.oci.streams import Gzip
+
+if TYPE_CHECKING:
+    from sealane_engine.store.store import Store
+
+GZIP_LEVEL = 1
+"""Fast: most images of a pipeline are read once, nearby."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerBlob:
+    """A layer as an image carries it. `newest` is the latest modification time in it, in seconds."""
+
+    descriptor: Descriptor
+    diff_id: str
+    newest: int
+
+
+def layer_blob(store: Store, layer: str, compression: str = "") -> LayerBlob:
+    """The blob of a layer: the one it came from, or made now. `compression` is "", "Gzip" or "Uncompressed" ("": either)."""
+    if compression not in ("", "Gzip", "Uncompressed"):
+        raise Unsupported(
+            f"layer compression {compression} is not supported by this engine", hint="use Gzip or Uncompressed"
+        )
+    compression = compression or "Gzip"
+    key = f"layer-blob:{compression}:{layer}"
+    found = store.result(key)
+    if found is None:
+        remember(store, layer, _write(store, layer, compression), compression)
+        found = store.result(key)
+        assert found is not None
+    value = found.value
+    descriptor = Descriptor(value["mediaType"], value["digest"], value["size"])
+    return LayerBlob(descriptor, value["diff_id"], value["newest"])
+
+
+def remember(store: Store, layer: str, blob: LayerBlob, compression: str) -> None:
+    """Keep a blob as the one of a layer."""
+    value = {**blob.descriptor.to_json(), "diff_id": blob.diff_id, "newest": blob.newest}
+    store.put_result(
+        f"layer-blob:{compression}:{layer}", "layer-blob", value,
+        layers=(layer,), blobs=(blob.descriptor.digest,), inputs={"layer": layer, "compression": compression},
+    )  # fmt: skip
+
+
+def _write(store: Store, layer: str, compression: str) -> LayerBlob:
+    staging = store.staging()
+    try:
+        file = staging.path / "blob"
+        with file.open("wb") as out:
+            packed = diff.Digester(out)
+            squeeze = Gzip(cast("BinaryIO", packed), GZIP_LEVEL) if compression == "Gzip" else None
+            plain = diff.Digester(cast("BinaryIO", squeeze or packed))
+            newest = diff.write(store.layer_path(layer), cast("BinaryIO", plain), store.ids)
+            if squeeze is not None:
+                squeeze.finish()
+        with file.open("rb") as source:
+            digest = store.put_blob(source)
+        assert digest == packed.digest
+        media_type = manifest.MEDIA_LAYER_GZIP if compression == "Gzip" else manifest.MEDIA_LAYER
+        return LayerBlob(Descriptor(media_type, digest, packed.size), plain.digest, newest)
+    finally:
+        staging.discard()

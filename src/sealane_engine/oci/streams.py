@@ -1,0 +1,213 @@
+"""Byte streams of layers: verified while they are read, decompressed within bounds, compressed the same way each time."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import shutil
+import subprocess
+import threading
+import zlib
+from typing import TYPE_CHECKING, BinaryIO
+
+from sealane_engine.errors import HostError, ImageError
+
+if TYPE_CHECKING:
+    from sealane_engine.oci.descriptor import Descriptor
+
+CHUNK = 1 << 20
+_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_WBITS_GZIP = 31
+
+
+class Reader(io.RawIOBase):
+    """Base of the readers here: subclasses give the next piece, b"" at the end."""
+
+    def __init__(self) -> None:
+        self._rest = memoryview(b"")
+
+    def piece(self) -> bytes:
+        raise NotImplementedError
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is None or size < 0:
+            return b"".join(iter(lambda: self.read(CHUNK), b""))
+        if not self._rest:
+            self._rest = memoryview(self.piece())
+        out, self._rest = self._rest[:size], self._rest[size:]
+        return bytes(out)
+
+
+class Verified(Reader):
+    """A blob's bytes: the end is reached only if they have the size and digest that was promised."""
+
+    def __init__(self, source: BinaryIO, promised: Descriptor, name: str) -> None:
+        super().__init__()
+        self._source, self._promised, self._name = source, promised, name
+        self._hash, self._count = hashlib.sha256(), 0
+
+    def piece(self) -> bytes:
+        data = self._source.read(CHUNK)
+        self._count += len(data)
+        self._hash.update(data)
+        promised = self._promised
+        if self._count > promised.size or (not data and self._count < promised.size):
+            what = "more" if data else f"only {self._count}"
+            raise ImageError(
+                f"{self._name}: blob {promised.digest} has {what} bytes, not {promised.size}", reason="size-mismatch"
+            )
+        if not data and f"sha256:{self._hash.hexdigest()}" != promised.digest:
+            raise ImageError(
+                f"{self._name}: blob {promised.digest} has other content: sha256:{self._hash.hexdigest()}",
+                reason="digest-mismatch",
+            )
+        return data
+
+
+class Hashed(Reader):
+    """Counts and hashes what is read; more than `limit` bytes are an error."""
+
+    def __init__(self, source: BinaryIO, limit: int) -> None:
+        super().__init__()
+        self._source, self._limit = source, limit
+        self._hash, self.count = hashlib.sha256(), 0
+
+    def piece(self) -> bytes:
+        data = self._source.read(CHUNK)
+        self.count += len(data)
+        if self.count > self._limit:
+            raise ImageError(f"layer is larger than {self._limit} bytes when unpacked", reason="layer-too-large")
+        self._hash.update(data)
+        return data
+
+    @property
+    def digest(self) -> str:
+        return f"sha256:{self._hash.hexdigest()}"
+
+
+class _Gunzip(Reader):
+    def __init__(self, source: BinaryIO, head: bytes) -> None:
+        super().__init__()
+        self._source, self._input = source, head
+        self._inflate = zlib.decompressobj(_WBITS_GZIP)
+
+    def piece(self) -> bytes:
+        while True:
+            data = self._input or self._source.read(CHUNK)
+            self._input = b""
+            if not data:
+                if not self._inflate.eof:
+                    raise ImageError("layer's gzip stream ends early", reason="bad-layer")
+                return b""
+            if self._inflate.eof:
+                if not data.strip(b"\0"):
+                    continue  # padding after the last member
+                self._inflate = zlib.decompressobj(_WBITS_GZIP)
+            try:
+                out = self._inflate.decompress(data, CHUNK)
+            except zlib.error as error:
+                raise ImageError(f"layer's gzip stream is damaged: {error}", reason="bad-layer") from error
+            # Bounded output: a bomb is seen while it grows.
+            self._input = self._inflate.unused_data if self._inflate.eof else self._inflate.unconsumed_tail
+            if out:
+                return out
+
+
+class _Unzstd(Reader):
+    """Decompresses by the `zstd` program: the standard library has no zstd."""
+
+    def __init__(self, source: BinaryIO, head: bytes) -> None:
+        super().__init__()
+        command = shutil.which("zstd")
+        if command is None:
+            raise HostError(
+                "a layer is compressed with zstd, and there is no zstd here",
+                reason="no-zstd",
+                hint="install zstd, or use an image with gzip layers",
+            )
+        self._process = subprocess.Popen(
+            (command, "-d", "-c", "-q", "--memory=128MB"), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        self._error: BaseException | None = None
+        self._feeder = threading.Thread(target=self._feed, args=(source, head), daemon=True)
+        self._feeder.start()
+
+    def _feed(self, source: BinaryIO, head: bytes) -> None:
+        sink = self._process.stdin
+        assert sink is not None
+        try:
+            with sink:
+                sink.write(head)
+                shutil.copyfileobj(source, sink, CHUNK)
+        except BrokenPipeError:
+            pass  # its exit code says why
+        except BaseException as error:  # noqa: BLE001 - raised again by whoever reads
+            self._error = error
+
+    def piece(self) -> bytes:
+        assert self._process.stdout is not None
+        data = self._process.stdout.read1(CHUNK) if isinstance(self._process.stdout, io.BufferedReader) else b""
+        if not data:
+            self._feeder.join()
+            code = self._process.wait()
+            if self._error is not None:
+                raise self._error
+            if code != 0:
+                raise ImageError("layer's zstd stream is damaged", reason="bad-layer")
+        return data
+
+    def close(self) -> None:
+        if not self.closed:
+            self._process.kill()
+            self._process.wait()
+            if self._process.stdout is not None:
+                self._process.stdout.close()
+            self._feeder.join()
+        super().close()
+
+
+class _Plain(Reader):
+    def __init__(self, source: BinaryIO, head: bytes) -> None:
+        super().__init__()
+        self._source, self._head = source, head
+
+    def piece(self) -> bytes:
+        head, self._head = self._head, b""
+        return head or self._source.read(CHUNK)
+
+
+def decompress(source: BinaryIO) -> Reader:
+    """The tar stream of a layer, whatever it is compressed with; close it when done."""
+    head = b""
+    while len(head) < len(_ZSTD):
+        more = source.read(CHUNK)
+        if not more:
+            break
+        head += more
+    if head.startswith(_GZIP):
+        return _Gunzip(source, head)
+    if head.startswith(_ZSTD):
+        return _Unzstd(source, head)
+    return _Plain(source, head)
+
+
+class Gzip(io.RawIOBase):
+    """A sink that compresses to another sink: no time, no name in the header, so equal input gives equal output."""
+
+    def __init__(self, sink: BinaryIO, level: int) -> None:
+        self._sink = sink
+        self._deflate = zlib.compressobj(level, zlib.DEFLATED, _WBITS_GZIP)
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: object) -> int:
+        view = memoryview(data)  # type: ignore[arg-type]
+        self._sink.write(self._deflate.compress(view))
+        return len(view)
+
+    def finish(self) -> None:
+        self._sink.write(self._deflate.flush())
