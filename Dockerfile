@@ -24,6 +24,6 @@ ENV PATH=/opt/sealane/bin:$PATH \
 VOLUME /var/lib/sealane
 USER sealane
 WORKDIR /work
-HEALTHCHECK --interval=60s --timeout=20s --start-period=5s --retries=2 CMD ["sealane", "doctor"]
+HEALTHCHECK --interval=60s --timeout=20s --start-period=5s --retries=2 CMD ["sealane", "doctor", "--quick"]
 ENTRYPOINT ["dumb-init", "--", "sealane"]
 CMD ["--help"]
