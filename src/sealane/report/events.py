@@ -31,6 +31,7 @@ class _Step:
     seconds: float = 0.0
     exit_code: int | None = None
     log: list[str] = field(default_factory=list)
+    service: bool = False
 
 
 @dataclass(slots=True)
@@ -44,8 +45,9 @@ class _Seen:
 
     def step(self, event: dict[str, Any]) -> _Step:
         key = str(event.get("key", ""))
-        step = self.steps.setdefault(key, _Step(key, str(event.get("name", ""))))
-        step.name = step.name or str(event.get("name", ""))
+        name = str(event.get("command") or event.get("name") or "").removeprefix("withExec ")
+        step = self.steps.setdefault(key, _Step(key, name))
+        step.name = step.name or name
         stage = event.get("labels", {}).get(LABEL)
         if stage and key not in self.stages.setdefault(stage, []):
             self.stages[stage].append(key)
@@ -86,6 +88,8 @@ def _read(events: Iterable[dict[str, Any]]) -> _Seen:
             step.ran = True
             step.seconds = float(event.get("seconds") or 0)
             step.exit_code = event.get("exit_code")
+        elif kind == "service-start":
+            seen.step(event).service = True
         elif kind == "log":
             seen.step(event).log.append(str(event.get("text", "")))
         elif kind == "image" and event.get("origin") in _ORIGINS:
@@ -101,19 +105,17 @@ def _read(events: Iterable[dict[str, Any]]) -> _Seen:
 
 def _stage(row: StageRow, seen: _Seen, out: Path) -> StageRow:
     steps = []
-    for number, key in enumerate(seen.stages.get(row.name, []), start=1):
-        step = seen.steps[key]
-        log = ""
-        if step.log:
-            log = f"logs/{row.name}/{number:02d}-{_slug(step.name)}.log"
-            (out / log).parent.mkdir(parents=True, exist_ok=True)
-            (out / log).write_text("".join(step.log))
+    mine = [seen.steps[key] for key in seen.stages.get(row.name, [])]
+    for service in (step for step in mine if step.service):
+        _write_log(out, f"logs/{row.name}/service-{_slug(service.name)}.log", service)
+    for number, step in enumerate((step for step in mine if not step.service), start=1):
+        log = _write_log(out, f"logs/{row.name}/{number:02d}-{_slug(step.name)}.log", step)
         verdict: Any = "ran" if step.ran else "cached"
         steps.append(
             StepRow(
                 name=step.name,
                 verdict=verdict,
-                key=key,
+                key=step.key,
                 seconds=round(step.seconds, 3),
                 exit_code=step.exit_code,
                 log=log,
@@ -121,6 +123,15 @@ def _stage(row: StageRow, seen: _Seen, out: Path) -> StageRow:
         )
     verdict = "unknown" if not steps else "ran" if any(s.verdict == "ran" for s in steps) else "cached"
     return row.model_copy(update={"steps": steps, "verdict": verdict})
+
+
+def _write_log(out: Path, path: str, step: _Step) -> str:
+    """Where the step's output is; empty when there was none."""
+    if not step.log:
+        return ""
+    (out / path).parent.mkdir(parents=True, exist_ok=True)
+    (out / path).write_text("".join(step.log))
+    return path
 
 
 def _slug(name: str) -> str:

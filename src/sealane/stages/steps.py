@@ -69,6 +69,8 @@ def python(config: Config | None = None) -> dagger.Container:
         .with_env_variable("PIP_DISABLE_PIP_VERSION_CHECK", "1")
         .with_env_variable("PIP_ROOT_USER_ACTION", "ignore")
         .with_env_variable("PIP_PROGRESS_BAR", "off")
+        # Always in a fresh environment with the build tools of the index, never with those that the image happens to have.
+        .with_env_variable("PIP_USE_PEP517", "1")
         .with_mounted_cache("/root/.cache/pip", dag.cache_volume("sealane-pip"))
         .with_new_file(f"{REPORTS}/.keep", "")
         .without_file(f"{REPORTS}/.keep")

@@ -48,6 +48,14 @@ EVENTS = [
     },
     {"kind": "cache", "key": "k1", "name": "black --check", "verdict": "hit", "labels": label("lint")},
     {"kind": "cache", "key": "k2", "name": "pytest tests", "verdict": "hit", "labels": label("test")},
+    {
+        "kind": "service-start",
+        "key": "s1",
+        "name": "qu5",
+        "command": "withExec docker-entrypoint.sh postgres",
+        "labels": label("test"),
+    },
+    {"kind": "log", "key": "s1", "stream": "stderr", "text": "ready\n", "labels": label("test")},
     {"kind": "warning", "message": "images: built here"},
 ]
 
@@ -66,6 +74,7 @@ def test_events_name_each_step_with_its_verdict_and_key(tmp_path):
     assert (tmp_path / lint.steps[0].log).read_text() == "would reformat\n"
     assert lint.steps[0].log == "logs/lint/01-black-check.log"
     assert [(s.verdict, s.key) for s in test.steps] == [("cached", "k2")]
+    assert (tmp_path / "logs/test/service-docker-entrypoint-sh-postgres.log").read_text() == "ready\n"
     assert (lint.verdict, test.verdict, build.verdict) == ("ran", "cached", "unknown")
     assert [(i.ref, i.origin) for i in report.images] == [("python:3.11-slim", "catalog")]
     assert RunReport.model_validate(json.loads((tmp_path / "run.json").read_text())) == report
