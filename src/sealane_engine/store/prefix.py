@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sealane_engine.store import disk
-from sealane_engine.store.digest import files_key
+from sealane_engine.store.digest import attributes, files_key
 from sealane_engine.store.merge import Rules
 from sealane_engine.store.paths import join, parts
 from sealane_engine.store.view import Entry, Source, TreeView
@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
 _VERSION = 1
 
-Metadata = tuple[int, int, int, int]
-"""Mode, inner uid and gid, modification time of a directory on the way to the destination."""
+Metadata = tuple[int, int, int, str]
+"""Mode, inner uid and gid, extended attributes of a directory on the way to the destination. Its time is no part: what
+is put into a directory changes that anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def _way(view: TreeView, target: str) -> list[Metadata | None] | None:
 
 
 def _metadata(entry: Entry | None) -> Metadata | None:
-    return None if entry is None or entry.facts is None else (entry.mode, entry.uid, entry.gid, entry.mtime_ns)
+    return None if entry is None or entry.facts is None else (entry.mode, entry.uid, entry.gid, attributes(entry.real))
 
 
 def _can_filter(rules: Rules, layers: int) -> bool:

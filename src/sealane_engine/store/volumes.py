@@ -46,7 +46,10 @@ class PrivateVolume:
 
 def volume(home: Path, namespace: str, key: str, ids: IdRange) -> Volume:
     """The volume of a key; namespaces (modules, projects) never share one."""
-    parts = b"".join(len(part).to_bytes(8, "big") + part for part in (namespace.encode(), key.encode()))
+    parts = b"".join(
+        len(part).to_bytes(8, "big") + part
+        for part in (namespace.encode(errors="surrogatepass"), key.encode(errors="surrogatepass"))
+    )
     name = hashlib.sha256(parts).hexdigest()[:24]
     return _make(home, name, "data", "lock", ids)
 
