@@ -12,7 +12,7 @@ from typing import NamedTuple
 X86_64, I386, AARCH64 = 0xC000003E, 0x40000003, 0xC00000B7
 _MACHINES = {"x86_64": (X86_64, I386), "aarch64": (AARCH64,), "arm64": (AARCH64,)}
 
-_EPERM, _ENOSYS, _EAFNOSUPPORT = 1, 38, 97
+EPERM, ENOSYS, EAFNOSUPPORT = 1, 38, 97
 _ALLOW = 0x7FFF0000
 _ERRNO = 0x00050000
 
@@ -23,7 +23,7 @@ _AT_LEAST = 0x35  # BPF_JMP | BPF_JGE | BPF_K
 _RETURN = 0x06
 _OFFSET_NUMBER, _OFFSET_ARCH, _OFFSET_ARGS = 0, 4, 16
 
-_NEW_NAMESPACES = 0x7E020080  # every CLONE_NEW flag; clone(2) has its exit signal in the low byte, so not NEWTIME there
+NEW_NAMESPACES = 0x7E020080  # every CLONE_NEW flag; clone(2) has its exit signal in the low byte, so not NEWTIME there
 _X32 = 0x40000000
 
 
@@ -102,8 +102,9 @@ _IOCTL = Call(16, 54, 29)
 _SOCKET = Call(41, 359, 198)
 _SOCKETCALL = Call(None, 102, None)
 
-_TIOCSTI, _TIOCLINUX, _TIOCSETD = 0x5412, 0x541C, 0x5423
-_AF_VSOCK = 40
+TERMINAL_REQUESTS = (0x5412, 0x541C, 0x5423)
+"""TIOCSTI types into a terminal, TIOCLINUX into the console, TIOCSETD loads line disciplines."""
+AF_VSOCK = 40
 
 
 def _instruction(code: int, k: int, yes: int = 0, no: int = 0) -> bytes:
@@ -129,26 +130,24 @@ def _for_architecture(arch: int, *, privileged: bool) -> list[bytes]:
     allow = _instruction(_RETURN, _ALLOW)
     code = [_instruction(_LOAD, _OFFSET_NUMBER)]
     if arch == X86_64:  # the x32 numbers are a second way to every call
-        code += [_instruction(_AT_LEAST, _X32, 0, 1), _give(_ENOSYS)]
-    # TIOCSTI types into a terminal, TIOCLINUX into the console, TIOCSETD loads line disciplines.
-    terminal = [_argument(1)]
-    for count, request in enumerate((_TIOCSETD, _TIOCLINUX, _TIOCSTI)):
-        terminal.insert(1, _instruction(_EQUAL, request, count + 1, 0))
-    code += _when(_IOCTL[column], [*terminal, allow, _give(_EPERM)])
+        code += [_instruction(_AT_LEAST, _X32, 0, 1), _give(ENOSYS)]
+    requests = len(TERMINAL_REQUESTS)
+    terminal = [_instruction(_EQUAL, request, requests - i, 0) for i, request in enumerate(TERMINAL_REQUESTS)]
+    code += _when(_IOCTL[column], [_argument(1), *terminal, allow, _give(EPERM)])
     # Host and guests of a virtual machine talk over vsock, which no network namespace hides.
-    vsock = [_argument(0), _instruction(_EQUAL, _AF_VSOCK, 1, 0), allow, _give(_EAFNOSUPPORT)]
+    vsock = [_argument(0), _instruction(_EQUAL, AF_VSOCK, 1, 0), allow, _give(EAFNOSUPPORT)]
     code += _when(_SOCKET[column], vsock)
-    code += _when(_SOCKETCALL[column], [_give(_ENOSYS)])  # its arguments are in memory; libc falls back on socket()
+    code += _when(_SOCKETCALL[column], [_give(ENOSYS)])  # its arguments are in memory; libc falls back on socket()
     if not privileged:
         # clone3's flags are in memory, out of a filter's sight: ENOSYS makes libc use clone.
-        code += _when(_CLONE3[column], [_give(_ENOSYS)])
-        for call, flags in ((_CLONE, _NEW_NAMESPACES & ~0xFF), (_UNSHARE, _NEW_NAMESPACES)):
-            code += _when(call[column], [_argument(0), _instruction(_SET, flags, 1, 0), allow, _give(_EPERM)])
+        code += _when(_CLONE3[column], [_give(ENOSYS)])
+        for call, flags in ((_CLONE, NEW_NAMESPACES & ~0xFF), (_UNSHARE, NEW_NAMESPACES)):
+            code += _when(call[column], [_argument(0), _instruction(_SET, flags, 1, 0), allow, _give(EPERM)])
     denied = DENIED_ALWAYS if privileged else DENIED | DENIED_ALWAYS
     numbers = sorted(number for call in denied.values() if (number := call[column]) is not None)
     for left, number in zip(range(len(numbers), 0, -1), numbers, strict=True):
         code.append(_instruction(_EQUAL, number, left, 0))
-    return [*code, allow, _give(_EPERM)]
+    return [*code, allow, _give(EPERM)]
 
 
 def compile_filter(machine: str, *, privileged: bool = False) -> bytes:
@@ -157,4 +156,4 @@ def compile_filter(machine: str, *, privileged: bool = False) -> bytes:
     for arch in _MACHINES[machine]:
         body = _for_architecture(arch, privileged=privileged)
         program += [_instruction(_EQUAL, arch, 0, len(body)), *body]
-    return b"".join([*program, _give(_ENOSYS)])
+    return b"".join([*program, _give(ENOSYS)])

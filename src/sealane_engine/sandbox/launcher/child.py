@@ -6,11 +6,12 @@ import os
 import select
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from sealane_engine.linux import capabilities, mounts, namespaces, process
-from sealane_engine.sandbox.launcher import command, init, root, wire
+from sealane_engine.linux import capabilities, namespaces, process
+from sealane_engine.sandbox.launcher import command, init, root, runtime, wire
 
 if TYPE_CHECKING:
     from sealane_engine.sandbox.launcher.command import Policy
+    from sealane_engine.sandbox.launcher.targets import Root
     from sealane_engine.sandbox.launcher.wire import Exec, Start
 
 SETUP_FAILED = 125
@@ -53,6 +54,8 @@ class Child:
             process.set_name(".init")
             process.set_arguments(self._arguments, b".init")
             namespaces.unshare(namespaces.NEWCGROUP)
+            if request.runtime:
+                self._delegate(request)
             if request.no_init:
                 self._below(request)
             self._command(request, init_here=True)
@@ -75,19 +78,33 @@ class Child:
 
     def _command(self, request: Start, *, init_here: bool) -> NoReturn:
         """Build the sandbox, talk to the engine, run the command (below an init or instead of one)."""
-        built = root.build(request)
+        built = root.build(request, root.ANCHOR)
         directory = built.ensure(request.command.cwd, directory=True, record=False)
-        _pivot(built.fd)
-        namespaces.set_hostname(request.hostname)
-        init.block()  # a signal that comes once the engine knows us is kept for the command
-        self._say((wire.READY, tuple(built.stubs)))
-        if request.handshake and self._hear() != wire.GO:
-            os._exit(SETUP_FAILED)
+        built.pivot()
+        self._made(request, built)
         if init_here:
             pid = namespaces.fork()
             if pid:
                 self._become_init(pid)
         command.run(request.command, self._policy, directory)
+
+    def _delegate(self, request: Start) -> NoReturn:
+        """Build the sandbox, and let a runtime run the command below this init."""
+        built = root.build(request, runtime.prepare(request))
+        os.close(built.ensure(request.command.cwd, directory=True, record=False))
+        self._made(request, built)
+        runtime.find(built, request)
+        pid = runtime.launch(built, request)
+        self._say((wire.RUNNING,))
+        self._become_init(pid)
+
+    def _made(self, request: Start, built: Root) -> None:
+        """The mounts are there: tell the engine, and wait for its word."""
+        namespaces.set_hostname(request.hostname)
+        init.block()  # a signal that comes once the engine knows us is kept for the command
+        self._say((wire.READY, tuple(built.stubs)))
+        if request.handshake and self._hear() != wire.GO:
+            os._exit(SETUP_FAILED)
 
     def join(self, request: Exec, pid: int) -> NoReturn:
         """Run one more command in the sandbox whose pid 1 is `pid`."""
@@ -172,14 +189,3 @@ class Child:
                 self._say((wire.FAILED, 0, f"{type(error).__name__}: {error}"))
         finally:
             os._exit(SETUP_FAILED)
-
-
-def _pivot(new_root: int) -> None:
-    """Make the mount `new_root` the root, and let go of the old one."""
-    old = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    os.fchdir(new_root)
-    mounts.pivot_root(".", ".")  # the old root now lies on top of the new one
-    os.fchdir(old)
-    mounts.unmount(".")
-    os.close(old)
-    os.chdir("/")

@@ -41,7 +41,9 @@ class SandboxProcess:
         self._privileged = privileged
         self._exit: asyncio.Future[tuple[int, bool]] = asyncio.get_running_loop().create_future()
         self._ready: asyncio.Future[tuple[str, ...]] = asyncio.get_running_loop().create_future()
+        self._runs: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._stubs: tuple[str, ...] = ()
+        self._failure: EngineError | None = None
         self.pid = 0
 
     def listen(self) -> None:
@@ -69,10 +71,14 @@ class SandboxProcess:
             case wire.READY:
                 self._stubs = rest[0]
                 _settle(self._ready, self._stubs)
+            case wire.RUNNING:
+                _settle(self._runs)
             case wire.FAILED:
-                _settle(self._ready, error=_setup_error(*rest))
+                self._failure = _setup_error(*rest)
+                _settle(self._ready, error=self._failure)
+                _settle(self._runs, error=self._failure)
             case wire.EXITED:
-                _settle(self._exit, (rest[0], rest[1]))
+                _settle(self._exit, (rest[0], rest[1]), error=self._failure)
                 self._close()
 
     def _lost(self) -> None:
@@ -86,11 +92,16 @@ class SandboxProcess:
             self._reply.close()
         error = EngineError("the sandbox ended while it was set up", reason="sandbox-setup")
         _settle(self._ready, error=error)
+        _settle(self._runs)
         self._launcher.forget(self)
 
     async def ready(self) -> None:
         """Until its mounts are made."""
         await asyncio.shield(self._ready)
+
+    async def runs(self) -> None:
+        """Until a runtime has started the command, or it has ended."""
+        await asyncio.shield(self._runs)
 
     def go(self) -> None:
         with contextlib.suppress(OSError):  # it has died: wait() says how
@@ -106,7 +117,7 @@ class SandboxProcess:
 
     async def kill(self) -> None:
         await self.signal(signal.SIGKILL)
-        with contextlib.suppress(HostError):
+        with contextlib.suppress(EngineError):
             await self.wait()
 
     async def exec(self, command: Command, *, stdin: int, stdout: int, stderr: int) -> SandboxProcess:
@@ -166,6 +177,11 @@ class Launcher:
         for process in tuple(self._running):
             process.drain()
 
+    @property
+    def pid(self) -> int:
+        """The launcher's process id."""
+        return self._process.pid
+
     async def start(
         self,
         plan: Plan,
@@ -176,11 +192,12 @@ class Launcher:
         before_exec: Callable[[int], Awaitable[None]] | None = None,
     ) -> SandboxProcess:
         self._check_ids(plan)
-        request = wire.wire_start(plan, handshake=before_exec is not None, runc=self._runtime(plan))
+        request = wire.wire_start(plan, handshake=before_exec is not None, runtime=self._runtime(plan))
         return await self.run(wire.START, request, (stdin, stdout, stderr), before_exec, privileged=plan.privileged)
 
-    def _runtime(self, plan: Plan) -> bytes:  # noqa: ARG002 (the second backend has something to say here)
-        return b""
+    def _runtime(self, plan: Plan) -> tuple[str, bytes]:  # noqa: ARG002 (the second backend needs it)
+        """The runtime that runs the command, and its configuration: none here."""
+        return "", b""
 
     def _check_ids(self, plan: Plan) -> None:
         for ident in (plan.command.uid, plan.command.gid, *plan.command.groups):
@@ -214,6 +231,8 @@ class Launcher:
             if before_exec is not None:
                 await before_exec(process.pid)
                 process.go()
+            if isinstance(request, wire.Start) and request.runtime:
+                await process.runs()
         except BaseException:
             await process.kill()
             raise

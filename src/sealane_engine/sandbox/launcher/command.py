@@ -43,11 +43,14 @@ class Policy:
 
 
 def run(command: WireCommand, policy: Policy, directory: int) -> NoReturn:
-    """Turn this process into the command. `directory` is its working directory. Never returns."""
+    """Turn this process into the command. `directory` is its working directory. Never returns.
+
+    Descriptor 3, the reply socket, stays until exec closes it, for saying what failed here.
+    """
     os.setsid()
     os.fchdir(directory)
-    os.closerange(3, OPEN_FILES)
-    _limits()
+    os.closerange(4, OPEN_FILES)
+    set_limits()
     policy.restrict(command)
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         if signal.getsignal(number) is not signal.SIG_DFL:
@@ -63,13 +66,13 @@ def execute(command: WireCommand) -> NoReturn:
     if b"/" not in name and name:
         found = _look_up(name, command.env.get(b"PATH", b""))
         if found is None:
-            _complain(b'exec: "%b": executable file not found in $PATH' % name)
+            complain(b'exec: "%b": executable file not found in $PATH' % name)
         path = found
     try:
         os.execve(path, command.args, command.env)  # noqa: S606 (argv, no shell: that is the point)
     except OSError as error:
         reason = os.strerror(error.errno or 0)
-        _complain(b"fork/exec %b: %b" % (path, (reason[:1].lower() + reason[1:]).encode()))
+        complain(b"fork/exec %b: %b" % (path, (reason[:1].lower() + reason[1:]).encode()))
 
 
 def _look_up(name: bytes, search: bytes) -> bytes | None:
@@ -81,12 +84,14 @@ def _look_up(name: bytes, search: bytes) -> bytes | None:
     return None
 
 
-def _complain(text: bytes) -> NoReturn:
+def complain(text: bytes) -> NoReturn:
+    """The command couldn't be started: say so where its own complaints go, and end as Dagger's init does."""
     os.write(2, text + b"\n")
     os._exit(1)
 
 
-def _limits() -> None:
+def set_limits() -> None:
+    """As many open files as the machine lets us have; no core dumps."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

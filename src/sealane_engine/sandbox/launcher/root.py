@@ -24,11 +24,11 @@ _INSIDE = paths.BENEATH | paths.NO_SYMLINKS | paths.NO_MAGICLINKS
 _PAGE = 4096
 
 
-def build(start: Start) -> Root:
-    """The root, /proc, /sys and /dev, then the mounts of the plan, in their order."""
+def build(start: Start, place: str) -> Root:
+    """The root (attached at `place`), /proc, /sys and /dev, then the mounts of the plan, in their order."""
     contents = _contents([mount.source for mount in start.mounts if mount.kind == wire.CONTENT])
     fd = _root_mount(start)
-    _anchor(fd)
+    _attach(fd, place)
     root = Root(fd)
     system.mount(root, start)
     for mount in start.mounts:
@@ -44,7 +44,7 @@ def _root_mount(start: Start) -> int:
         return overlay(start.lowers, start.staging)
     # Mount targets may have to be made in a read-only root as well: in memory, and nobody sees them afterwards.
     scratch = mounts.new("tmpfs", [("mode", "0755")])
-    _anchor(scratch)
+    _attach(scratch, ANCHOR)
     for name in ("fs", "work", "empty"):
         os.mkdir(name, 0o755, dir_fd=scratch)
     try:
@@ -54,8 +54,8 @@ def _root_mount(start: Start) -> int:
         os.close(scratch)
 
 
-def _anchor(fd: int) -> None:
-    anchor = os.open(ANCHOR, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+def _attach(fd: int, place: str) -> None:
+    anchor = os.open(place, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     mounts.attach(fd, anchor)
     os.close(anchor)
 
@@ -104,7 +104,7 @@ def _contents(sources: list[Any]) -> list[int]:
         return []
     memory = mounts.new("tmpfs", [("mode", "0700")])
     # Before Linux 6.15 a mount can be cloned only while it is attached: the anchor hides it from everybody else.
-    _anchor(memory)
+    _attach(memory, ANCHOR)
     clones = []
     for index, (data, mode, uid, gid) in enumerate(sources):
         name = str(index)

@@ -44,10 +44,9 @@ def mount(root: Root, start: Start) -> None:
         trees = {b"/proc": proc, b"/sys": sys}
         _mask(trees)
         _protect(trees)
-        root.forbid(proc)
-        root.forbid(sys)
-    os.close(proc)
-    os.close(sys)
+    for fd in (proc, sys):
+        root.forbid(fd)
+        os.close(fd)
 
 
 def _devices(root: Root) -> None:

@@ -21,8 +21,18 @@ class Root:
         self.stubs: list[str] = []
 
     def forbid(self, mount: int) -> None:
-        """Nothing may be mounted on this file system (/proc and /sys keep their masks)."""
+        """Nothing may be mounted or made on this file system: /proc and /sys."""
         self._forbidden.add(os.fstat(mount).st_dev)
+
+    def pivot(self) -> None:
+        """Make it the root of this mount namespace, and let go of the old one."""
+        old = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        os.fchdir(self.fd)
+        mounts.pivot_root(".", ".")  # the old root now lies on top of the new one
+        os.fchdir(old)
+        mounts.unmount(".")
+        os.close(old)
+        os.chdir("/")
 
     def open(self, path: bytes, flags: int = os.O_PATH) -> int:
         return paths.open_at(self.fd, path, flags, paths.IN_ROOT | paths.NO_MAGICLINKS)
@@ -63,6 +73,8 @@ class Root:
                 continue
             parent = self.open(current or b"/", os.O_PATH | os.O_DIRECTORY)
             try:
+                if os.fstat(parent).st_dev in self._forbidden:  # its links may lead to the host's side: none is read
+                    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fsdecode(path))
                 link = self._step(parent, name, directory=directory or bool(pending))
                 if link == b"" and record and os.fstat(parent).st_dev == self._device:
                     self.stubs.insert(0, os.fsdecode((current + b"/" + name).lstrip(b"/")))

@@ -6,8 +6,9 @@ On the control socket (engine → launcher), one packet each:
     (SIGNAL, id, number)
 On a sandbox's reply socket:
     launcher → engine   (STARTED, pid), later (EXITED, code, oom)
-    sandbox → engine    (READY, stubs) when its mounts are made, or (FAILED, errno, text)
+    sandbox → engine    (READY, stubs) when its mounts are made; (FAILED, errno, text) at any time before exec
     engine → sandbox    one byte: go
+    sandbox → engine    (RUNNING,) when a runtime has started the command
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from sealane_engine.sandbox.plan import Command, Plan
 
 START, EXEC, SIGNAL = 1, 2, 3
-STARTED, READY, FAILED, EXITED = 11, 12, 13, 14
+STARTED, READY, FAILED, RUNNING, EXITED = 11, 12, 13, 14, 15
 OVERLAY, BIND, TMPFS, CONTENT = 21, 22, 23, 24
 
 GO = b"g"
@@ -49,7 +50,7 @@ class WireMount(NamedTuple):
 
 
 class Start(NamedTuple):
-    """A Plan. `runc` is the JSON configuration for the second backend, or empty."""
+    """A Plan. `runtime` and `runc`: for the second backend, runc's path and its JSON configuration; else empty."""
 
     lowers: tuple[str, ...]
     staging: str | None
@@ -60,6 +61,7 @@ class Start(NamedTuple):
     pids: int | None
     memory: int | None
     handshake: bool
+    runtime: str
     runc: bytes
 
 
@@ -112,7 +114,7 @@ def wire_command(command: Command, *, privileged: bool) -> WireCommand:
     )
 
 
-def wire_start(plan: Plan, *, handshake: bool, runc: bytes = b"") -> Start:
+def wire_start(plan: Plan, *, handshake: bool, runtime: tuple[str, bytes]) -> Start:
     return Start(
         lowers=plan.root.lowers,
         staging=plan.root.staging,
@@ -123,7 +125,8 @@ def wire_start(plan: Plan, *, handshake: bool, runc: bytes = b"") -> Start:
         pids=plan.limits.pids,
         memory=plan.limits.memory_bytes,
         handshake=handshake,
-        runc=runc,
+        runtime=runtime[0],
+        runc=runtime[1],
     )
 
 
