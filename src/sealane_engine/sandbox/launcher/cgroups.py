@@ -126,8 +126,9 @@ def _limit_file(controller: str, *, unified: bool) -> str:
 
 
 def start_time(pid: int) -> str:
-    """In clock ticks since boot; with the pid it names one process for good. Empty if there is none."""
-    return _read(f"/proc/{pid}/stat").rpartition(")")[2].split(" ")[20:21][0] if os.path.exists(f"/proc/{pid}") else ""
+    """In clock ticks since boot; with the pid it names one process for good. Empty if it has ended."""
+    fields = _read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+    return fields[19] if fields and fields[0] not in {"Z", "X"} else ""
 
 
 def _sweep(path: str) -> None:
