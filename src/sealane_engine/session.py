@@ -17,7 +17,9 @@ from sealane_engine.events import Events
 from sealane_engine.graph.prepare import Preparer
 from sealane_engine.graph.solve import Asker, Solver
 from sealane_engine.graph.step import NESTED_PORT, Steps
+from sealane_engine.modules.room import Modules
 from sealane_engine.protocol.client import Client, Clients
+from sealane_engine.protocol.ids import IdTable
 from sealane_engine.sandbox.ids import ROOT_RANGE, IdRange
 from sealane_engine.secrets.secret import Secrets
 
@@ -52,6 +54,8 @@ class Engine:
         self.options = options
         self.events = events
         self.clients = Clients()
+        self.ids = IdTable()
+        self.modules = Modules()
         self.store: Store
         self.secrets: Secrets
         self.network: Network
@@ -156,7 +160,6 @@ async def open_engine(options: Options, events: Events) -> AsyncIterator[Engine]
     from sealane_engine.net.network import Network
     from sealane_engine.net.services import Services
     from sealane_engine.protocol.endpoint import Endpoint
-    from sealane_engine.protocol.ids import IdTable
     from sealane_engine.protocol.server import Server
     from sealane_engine.protocol.telemetry import EventHooks
     from sealane_engine.sandbox import open_backend
@@ -187,7 +190,7 @@ async def open_engine(options: Options, events: Events) -> AsyncIterator[Engine]
         engine.main = engine.new_client(workdir=options.workdir)
         hooks = EventHooks(events, engine.main.id)
         endpoint = Endpoint(
-            clients=engine.clients, resolver=engine.resolver, ids=IdTable(), schema=engine.schema_of, hooks=hooks
+            clients=engine.clients, resolver=engine.resolver, ids=engine.ids, schema=engine.schema_of, hooks=hooks
         )
         engine.server = await stack.enter_async_context(Server(endpoint))
         syncing = asyncio.create_task(_sync(engine.store))

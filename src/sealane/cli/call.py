@@ -83,7 +83,7 @@ def load_types(opened: Opened, head: chains.Head, progress: Progress) -> schema.
     with progress.span(f"load workspace: {head.mod or '.'}"):
         if not head.no_mod:
             serve_module(opened.session, head.mod)
-        return schema.load(opened.session, hide_core=not head.no_mod)
+        return schema.load(opened.session, hide_core=not head.no_mod, embedded=opened.embedded)
 
 
 def _call(

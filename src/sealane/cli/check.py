@@ -8,12 +8,12 @@ from typing import Any
 from sealane.cli import chain as chains
 from sealane.cli.engine import open_session
 from sealane.cli.help import two_columns
-from sealane.cli.names import kebab
 from sealane.cli.options import Options, strip
 from sealane.cli.progress import open_progress
 from sealane.cli.serve import serve_module
 from sealane.cli.wire import Session, literal
 from sealane.errors import PipelineFailed, UsageError
+from sealane_engine.modules.names import kebab
 
 HELP = """Check the state of your project by running tests, linters, etc.
 

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sealane.cli.names import kebab
 from sealane.cli.schema import Argument, Ref, Types
 from sealane.errors import UsageError
+from sealane_engine.modules.names import kebab
 
 OBJECTS = frozenset(
     [

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from sealane.cli.names import kebab
 from sealane.cli.wire import Session
 from sealane.errors import QueryFailed
+from sealane_engine.modules.names import kebab
 
 TYPE_DEFS = """
 fragment R on TypeDef { name optional }
@@ -122,23 +122,25 @@ class Type:
 
 
 class Types:
-    """All types of a session, by canonical name. The root is `Query`."""
+    """All types of a session, by canonical name, each read when it is first asked for. The root is `Query`."""
 
-    def __init__(self, types: Mapping[str, Type]) -> None:
-        self._types = types
-        if "Query" not in types:
+    def __init__(self, described: list[dict[str, Any]]) -> None:
+        self._described = {each["name"]: each for each in reversed(described)}
+        self._types: dict[str, Type] = {}
+        if "Query" not in self._described:
             raise QueryFailed("the session describes no Query type", reason="no-query-type")
 
     @property
     def root(self) -> Type:
-        return self._types["Query"]
+        return self["Query"]
 
     def __getitem__(self, ref: Ref | str) -> Type:
         name = ref if isinstance(ref, str) else ref.name
-        try:
-            return self._types[name]
-        except KeyError:
-            raise QueryFailed(f'type "{name}" is not among the types of the session', reason="unknown-type") from None
+        if name not in self._types:
+            if name not in self._described:
+                raise QueryFailed(f'type "{name}" is not among the types of the session', reason="unknown-type")
+            self._types[name] = _type(self._described[name])
+        return self._types[name]
 
     def provider(self, ref: Ref) -> Type | None:
         """The object or interface whose functions may follow: that of the elements for a list, None for a scalar."""
@@ -179,13 +181,11 @@ _PRIMITIVES = {
 }
 
 
-def load(session: Session, *, hide_core: bool = True) -> Types:
-    """Ask the session for its types, as Dagger's command line does."""
-    data = session.query(TYPE_DEFS, {"hideCore": hide_core}, "TypeDefs")
-    types: dict[str, Type] = {}
-    for raw in data["typeDefs"]:
-        types.setdefault(raw["name"], _type(raw))
-    return Types(types)
+def load(session: Session, *, hide_core: bool = True, embedded: bool = False) -> Types:
+    """Ask the session for its types: as Dagger's command line does, or the embedded engine for all of them as one text."""
+    if embedded and hide_core:
+        return Types(json.loads(session.query("query{_typeDefs(hideCore:true)}")["_typeDefs"]))
+    return Types(session.query(TYPE_DEFS, {"hideCore": hide_core}, "TypeDefs")["typeDefs"])
 
 
 def first_line(text: str) -> str:

@@ -28,12 +28,13 @@ PER_CLIENT = frozenset(
         ("Query", "cacheVolume"),
         ("Query", "currentFunctionCall"),
         ("Query", "currentModule"),
-        ("Query", "currentWorkspace"),
-        ("Query", "currentTypeDefs"),
         ("Query", "moduleSource"),
         ("Query", "git"),
     }
 )
+PER_SERVED = frozenset({("Query", "currentTypeDefs"), ("Query", "currentWorkspace"), ("Query", "_typeDefs")})
+"""Per client, and anew with each module that is served to it."""
+
 NOT_MEMOISED = frozenset(
     {
         ("Container", "export"),
@@ -48,7 +49,6 @@ NOT_MEMOISED = frozenset(
         ("FunctionCall", "returnValue"),
         ("FunctionCall", "returnError"),
         ("Module", "serve"),
-        ("Query", "currentTypeDefs"),
     }
 )
 
@@ -71,6 +71,8 @@ class ApiResolver:
         if (type_name, field) == ("Query", "setSecret"):
             handle = self._engine.secrets.keep(args["name"], args["plaintext"].encode())
             return {**args, "plaintext": handle}, ""
+        if (type_name, field) in PER_SERVED:
+            return args, f"{client.id}:{len(client.extra.get('served', ()))}"
         return args, client.id if (type_name, field) in PER_CLIENT else ""
 
     async def value(self, client: Client, call: Call) -> Any:
@@ -115,7 +117,8 @@ class ApiResolver:
         receiver = self._values.get(call.receiver.digest) if call.receiver else None
         if call.receiver and call.receiver.digest not in self._values:
             receiver = await self.evaluate(client, call.receiver)
-        given = self._engine.schema_of(client).arguments(call)
+        schema = getattr(implementation, "schema", None) or self._engine.schema_of(client)
+        given = schema.arguments(call)
         args = {name: await self._argument(client, value) for name, value in given.items()}
         return await implementation(Context(self._engine, client, call), receiver, **args)
 

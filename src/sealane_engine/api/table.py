@@ -23,6 +23,11 @@ SUBJECTS = (
     "documents",
     "search",
     "git",
+    "address",
+    "typedefs",
+    "modules",
+    "types",
+    "checks",
 )
 
 

@@ -1,0 +1,225 @@
+"""One function call: a process in the module's container that is a client of its own, or its answer from the store."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sealane_engine.api.durations import parse_duration
+from sealane_engine.errors import EngineError, ExecError, InvalidInput
+from sealane_engine.graph.keys import Key, make_key
+from sealane_engine.modules.content import Contents
+from sealane_engine.modules.runtime import CALL
+from sealane_engine.modules.values import calls_in, restore_calls, saved_calls, to_json
+from sealane_engine.protocol.call import Call, in_order
+
+if TYPE_CHECKING:
+    from sealane_engine.api.registry import Context
+    from sealane_engine.api.typedefs import ErrorObject
+    from sealane_engine.modules.module import Module
+    from sealane_engine.modules.runtime import Runtime
+    from sealane_engine.modules.typedefs import ArgDef, FunctionDef, TypeDef
+
+WEEK = 7 * 24 * 3600.0
+_EXEC_ERROR = frozenset(("cmd", "exitCode", "stdout", "stderr"))
+_SHOWN_LINES = 12
+
+
+class FunctionFailed(EngineError):
+    """A module's function raised; its error's values are the extensions."""
+
+    reason = "function-failed"
+
+    def __init__(self, message: str, values: dict[str, Any]) -> None:
+        super().__init__(message)
+        self.values = values
+
+    def extensions(self) -> dict[str, Any]:
+        return {"reason": self.reason, **self.values}
+
+
+@dataclass(slots=True)
+class FunctionCall:
+    """What the module's process asks for and answers. Empty names: it shall register its types."""
+
+    parent_name: str = ""
+    name: str = ""
+    parent: Any = None
+    inputs: tuple[tuple[str, Any], ...] = ()
+    value: Any = None
+    error: ErrorObject | None = None
+    answered: bool = False
+
+    def answer(self, *, value: Any = None, error: ErrorObject | None = None) -> None:
+        if self.answered:
+            raise InvalidInput("function call return already set", reason="returned-twice")
+        self.value, self.error, self.answered = value, error, True
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The function that is called, on an object with a state."""
+
+    module: Module
+    owner: TypeDef
+    function: FunctionDef
+    state: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        return f"{self.module.name}.{self.function.original or 'constructor'}"
+
+
+async def call_function(ctx: Context, target: Target, given: dict[str, Any]) -> Any:
+    """The JSON that a function answers. `given` are canonical arguments by schema name."""
+    inputs = await _inputs(ctx, target, given)
+    key = await _key(ctx, target, inputs)
+    seconds = lifetime(target.function) if target.module.needs_source().needs_config().caches else 0.0
+    if seconds and (stored := ctx.engine.store.result(key.digest)) is not None:
+        restore_calls(ctx.engine, stored.value["calls"])
+        _emit(ctx, target, key, "hit")
+        return stored.value["value"]
+    _emit(ctx, target, key, "miss")
+    call = FunctionCall(
+        target.owner.original,
+        target.function.original,
+        target.state,
+        tuple((name, to_json(ctx.engine, value)) for name, value in inputs),
+    )
+    value = await run_call(ctx, target.module, call, target.label)
+    if seconds:
+        await asyncio.to_thread(_save, ctx, key, value, seconds)
+    return value
+
+
+async def run_call(ctx: Context, module: Module, call: FunctionCall, label: str) -> Any:
+    """Run the module's process for one call; its answer as JSON. Raises what it raised."""
+    source = module.needs_source()
+    runtime: Runtime = await _runtime(ctx, module)
+    client = ctx.engine.new_client(
+        parent=ctx.client.id, namespace=f"module:{source.needs_config().name}", call=call, module=module
+    )
+    env = (*runtime.env, ("TRACEPARENT", ctx.client.traceparent)) if ctx.client.traceparent else runtime.env
+    code, _, stderr = await ctx.engine.run_nested(runtime.container, CALL, env, client)
+    if call.error is not None:
+        raise _error(call.error)
+    if not call.answered:
+        if code:
+            raise EngineError(
+                f'the process of function "{label}" ended with exit code {code}',
+                reason="function-ended",
+                hint=_tail(stderr),
+            )
+        raise EngineError(f'function "{label}" completed without returning a value', reason="no-return-value")
+    return call.value
+
+
+def lifetime(function: FunctionDef) -> float:
+    """For how many seconds an answer is kept; 0: not at all beyond this session."""
+    if function.policy != "Default":
+        return 0.0
+    return parse_duration(function.ttl, WEEK)
+
+
+async def _runtime(ctx: Context, module: Module) -> Runtime:
+    """One runtime per module and engine."""
+    from sealane_engine.modules.runtime import make_runtime
+
+    return await ctx.engine.modules.runtime(
+        module.digest, lambda: make_runtime(ctx, module.needs_source(), module.digest)
+    )
+
+
+async def _inputs(ctx: Context, target: Target, given: dict[str, Any]) -> list[tuple[str, Any]]:
+    """Arguments by their registered names: given, else found where the module is, else the module's default."""
+    inputs: list[tuple[str, Any]] = []
+    for argument in target.function.args:
+        if argument.name in given:
+            inputs.append((argument.original, given[argument.name]))
+        elif argument.contextual:
+            inputs.append((argument.original, await _contextual(ctx, target.module, argument)))
+        elif argument.default is not None:
+            inputs.append((argument.original, json.loads(argument.default)))
+    return inputs
+
+
+async def _contextual(ctx: Context, module: Module, argument: ArgDef) -> Call:
+    """The directory, file or container that a defaultPath or defaultAddress names, as a call of the module's owner."""
+    source = module.needs_source()
+    owner = source.client
+    if argument.default_address:
+        address = Call.make(None, "Address", "address", {"value": argument.default_address}, scope=owner.id)
+        found = Call.make(address, argument.type.name, argument.type.name[:1].lower() + argument.type.name[1:])
+    else:
+        base = source.context if argument.default_path.startswith("/") else source.root
+        path = (base / argument.default_path.lstrip("/")).resolve()
+        if not path.is_relative_to(source.context.resolve()):
+            raise InvalidInput(
+                f"the default path {argument.default_path!r} of argument {argument.original!r} leaves the module's context",
+                reason="default-path-outside",
+            )
+        host = Call.make(None, "Host", "host", scope=owner.id)
+        args: dict[str, Any] = {"path": str(path)}
+        if argument.type.name == "Directory":
+            args |= {"exclude": argument.ignore} if argument.ignore else {}
+            found = Call.make(host, "Directory", "directory", args)
+        elif argument.type.name == "File":
+            found = Call.make(host, "File", "file", args)
+        else:
+            raise InvalidInput(
+                f"a default path for a {argument.type.name} isn't supported (argument {argument.original!r})",
+                reason="default-path-type",
+                hint="pass the argument",
+            )
+    await ctx.engine.resolver.evaluate(owner, found)
+    return found
+
+
+async def _key(ctx: Context, target: Target, inputs: list[tuple[str, Any]]) -> Key:
+    contents = Contents(ctx.engine, ctx.asker)
+    return make_key(
+        "function",
+        {
+            "module": target.module.digest,
+            "function": f"{target.owner.original}.{target.function.original}",
+            "state": await contents.of_state(target.state),
+            "inputs": [[name, await contents.of(value)] for name, value in inputs],
+        },
+    )
+
+
+def _save(ctx: Context, key: Key, value: Any, seconds: float) -> None:
+    """Keep an answer, unless it depends on a secret that exists in this session only."""
+    named = list(calls_in(ctx.engine, value))
+    if any(part.field == "setSecret" for call in named for part in in_order(call)):
+        return
+    saved = {"value": value, "calls": saved_calls(ctx.engine, value)}
+    ctx.engine.store.put_result(key.digest, "function", saved, inputs=key.inputs, expires=time.time() + seconds)
+
+
+def _emit(ctx: Context, target: Target, key: Key, verdict: str) -> None:
+    ctx.engine.events.emit(
+        "call",
+        ctx.client.labels,
+        key=key.digest,
+        module=target.module.name,
+        function=target.function.original or "constructor",
+        verdict=verdict,
+    )
+
+
+def _error(error: ErrorObject) -> EngineError:
+    """A module's error as ours: a failed command stays a failed command."""
+    values = error.extensions()
+    if values.get("_type") == "EXEC_ERROR" and values.keys() >= _EXEC_ERROR:
+        return ExecError(
+            tuple(values["cmd"]), int(values["exitCode"]), values["stdout"], values["stderr"], error.message
+        )
+    return FunctionFailed(error.message, values)
+
+
+def _tail(text: str) -> str:
+    return "\n".join(text.strip().splitlines()[-_SHOWN_LINES:])

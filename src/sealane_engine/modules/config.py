@@ -1,0 +1,152 @@
+"""dagger.json, and what a Python module's project says about how it runs."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sealane_engine.errors import InvalidInput
+
+FILE = "dagger.json"
+CATALOG = ((3, 11), (3, 13))
+OLDEST = (3, 10)
+"""What dagger-io needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleConfig:
+    """A dagger.json. `source` is relative to its directory; `include` are patterns, those with `!` exclude."""
+
+    name: str
+    sdk: str
+    source: str = "."
+    engine_version: str = ""
+    include: tuple[str, ...] = ()
+    dependencies: tuple[tuple[str, str], ...] = ()
+    caches: bool = True
+
+
+def find(start: Path) -> Path | None:
+    """The directory at or above `start` that has a dagger.json."""
+    return next((folder for folder in (start, *start.parents) if (folder / FILE).is_file()), None)
+
+
+def git_root(start: Path) -> Path | None:
+    """The working copy that `start` is in."""
+    return next((folder for folder in (start, *start.parents) if (folder / ".git").exists()), None)
+
+
+def load(folder: Path) -> ModuleConfig:
+    """Read the dagger.json of a directory."""
+    path = folder / FILE
+    try:
+        data = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise InvalidInput(f"{path} is not JSON: {error}", reason="bad-module-config") from None
+    if not isinstance(data, dict) or not isinstance(data.get("name"), str) or not data["name"]:
+        raise InvalidInput(f'{path} has no "name"', reason="bad-module-config", hint="give the module a name")
+    sdk = data.get("sdk")
+    source = data.get("source") or "."
+    if ".." in Path(source).parts or Path(source).is_absolute():
+        raise InvalidInput(f"{path}: source {source!r} leaves the module", reason="bad-module-config")
+    return ModuleConfig(
+        name=data["name"],
+        sdk=str(sdk.get("source", "") if isinstance(sdk, dict) else sdk or ""),
+        source=source,
+        engine_version=str(data.get("engineVersion") or ""),
+        include=(*map(str, data.get("include") or ()), *(f"!{each}" for each in data.get("exclude") or ())),
+        dependencies=tuple((str(each.get("name", "")), str(each["source"])) for each in data.get("dependencies") or ()),
+        caches=not data.get("disableDefaultFunctionCaching"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What pyproject.toml and its neighbours say. `requirements` is the text of what to install, one per line."""
+
+    package: str
+    image: str
+    requirements: str
+    locked: bool
+    src: str
+    main_object: str = ""
+
+
+def read_project(files: dict[str, bytes], name: str) -> Project:
+    """From the contents of pyproject.toml, requirements.lock, uv.lock and .python-version, where they exist.
+
+    `files` may also name `src/`, with any content, when the project has that directory.
+    """
+    try:
+        toml: dict[str, Any] = tomllib.loads(files.get("pyproject.toml", b"").decode())
+        lock: dict[str, Any] = tomllib.loads(files.get("uv.lock", b"").decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"the module's project can't be read: {error}", reason="bad-module-project") from None
+    project = toml.get("project", {})
+    declared = [str(each) for each in project.get("dependencies", ())]
+    if "requirements.lock" in files:
+        requirements, locked = _without_paths(files["requirements.lock"].decode()), True
+    elif lock:
+        requirements, locked = _from_uv_lock(lock, project.get("name", name)), True
+    else:
+        requirements, locked = "\n".join(each for each in declared if not _is_client(each)), False
+    entry = project.get("entry-points", {}).get("dagger.mod", {}).get("main_object", "")
+    wanted = toml.get("tool", {}).get("dagger", {}).get("base-image", "")
+    return Project(
+        package=str(project.get("name", "main")).replace("-", "_"),
+        image=wanted or f"python:{_version(files, str(project.get('requires-python', '')))}-slim",
+        requirements=requirements + "\n" if requirements else "",
+        locked=locked,
+        src="src" if "src/" in files else ".",
+        main_object=entry,
+    )
+
+
+def brings_client(requirements: str) -> bool:
+    """Whether the requirements have dagger-io among them."""
+    return any(_is_client(line) for line in requirements.splitlines())
+
+
+def _is_client(requirement: str) -> bool:
+    return re.match(r"dagger[-_.]io\b", requirement.strip(), re.IGNORECASE) is not None
+
+
+def _version(files: dict[str, bytes], requires: str) -> str:
+    """`.python-version`, else the least that `requires-python` allows: of the catalog, if it has one."""
+    pinned = re.search(r"\d+\.\d+", files.get(".python-version", b"").decode(errors="replace"))
+    if pinned:
+        return pinned[0]
+    bounds = [(int(a), int(b)) for a, b in re.findall(r"(?:>=|~=|==)\s*(\d+)\.(\d+)", requires)]
+    least = max([OLDEST, *bounds]) if bounds else CATALOG[-1]
+    below = [(int(a), int(b)) for a, b in re.findall(r"<\s*(\d+)\.(\d+)", requires)]
+    fitting = [each for each in CATALOG if each >= least and all(each < limit for limit in below)]
+    major, minor = fitting[0] if fitting else least
+    return f"{major}.{minor}"
+
+
+def _without_paths(text: str) -> str:
+    """A lock without what it installs from the module's own directory (`-e ./sdk`)."""
+    kept = [line for line in text.splitlines() if not re.match(r"\s*(-e\s+|--editable[ =])?\.{0,2}/", line)]
+    return "\n".join(line for line in kept if not re.match(r"\s*(-e\s+)\.", line)).strip()
+
+
+def _from_uv_lock(lock: dict[str, Any], root: str) -> str:
+    """The packages that the root package needs, at their locked versions."""
+    packages = {each["name"]: each for each in lock.get("package", ())}
+    wanted: dict[str, str] = {}
+    waiting = [root.lower().replace("_", "-").replace(".", "-")]
+    seen: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        package = packages.get(name)
+        if package is None or name in seen:
+            continue
+        seen.add(name)
+        waiting.extend(each["name"] for each in package.get("dependencies", ()))
+        if "registry" in package.get("source", {}):
+            wanted[name] = f"{name}=={package['version']}"
+    return "\n".join(wanted[name] for name in sorted(wanted))

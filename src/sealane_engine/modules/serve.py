@@ -1,0 +1,135 @@
+"""Serving a module to a client: its types in the client's schema, its functions as implementations of their fields."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sealane_engine.modules.calls import Target, call_function
+from sealane_engine.modules.module import Module, ModuleObject, WithConstructor
+from sealane_engine.modules.names import lower_camel
+from sealane_engine.modules.publish import constructor, entrypoint_functions, main_object, specifications
+from sealane_engine.modules.values import from_json
+from sealane_engine.protocol.call import Call
+from sealane_engine.protocol.extension import ArgumentSpec, FieldSpec, ObjectSpec
+
+if TYPE_CHECKING:
+    from sealane_engine.api.registry import Context
+    from sealane_engine.modules.typedefs import FieldDef, FunctionDef, TypeDef
+    from sealane_engine.protocol.client import Client
+    from sealane_engine.protocol.schema import Schema
+    from sealane_engine.session import Engine
+
+Body = Callable[..., Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleField:
+    """A field of a module. It knows the schema that it is part of: whoever holds its id may ask for it."""
+
+    body: Body
+    schema: Schema
+
+    async def __call__(self, ctx: Context, self_: Any, **_: Any) -> Any:
+        return await self.body(ctx, self_)
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A module that a client sees."""
+
+    module: Module
+    entrypoint: bool
+    taken: tuple[str, ...]  # names that Query had before
+
+
+def served(client: Client) -> list[Served]:
+    """The modules that a client sees, in the order in which they were served."""
+    found: list[Served] = client.extra.setdefault("served", [])
+    return found
+
+
+def serve(engine: Engine, client: Client, module: Module, *, entrypoint: bool) -> None:
+    """Add a module to what a client sees. Serving it again changes nothing."""
+    there = served(client)
+    if any(each.module.digest == module.digest and each.entrypoint >= entrypoint for each in there):
+        return
+    base = engine.schema_of(client)
+    taken = tuple(base.types["Query"]["f"])
+    specs = specifications(module.shown, module.name, entrypoint=entrypoint, taken=taken)
+    if "_typeDefs" not in taken:
+        specs.append(ObjectSpec("Query", (FieldSpec("_typeDefs", "JSON!", (ArgumentSpec("hideCore", "Boolean"),)),)))
+    client.extra["schema"] = schema = base.extend(specs)
+    there.append(Served(module, entrypoint, taken))
+    table: dict[tuple[str, str], Any] = {}
+    for each in module.shown.objects:
+        for field in each.fields:
+            table[each.name, field.name] = _field(module, field)
+        for function in each.functions:
+            table[each.name, function.name] = _function(module, each, function)
+    table["Query", "_typeDefs"] = _type_defs
+    table["Query", lower_camel(module.name)] = _constructor(module)
+    if entrypoint:
+        for function in entrypoint_functions(module.shown, module.name, taken):
+            table["Query", function.name] = _with if function.name == "with" else _proxy(module)
+    engine.resolver.extend({key: ModuleField(body, schema) for key, body in table.items()})
+    engine.modules.fields.update(dict.fromkeys(table, module.digest))
+
+
+def _field(module: Module, field: FieldDef) -> Body:
+    """A field is served from the object's state."""
+
+    async def read(ctx: Context, self: ModuleObject) -> Any:
+        return await from_json(ctx.engine, ctx.client, module, field.type, self.state.get(field.original))
+
+    return read
+
+
+def _function(module: Module, owner: TypeDef, function: FunctionDef) -> Body:
+    async def run(ctx: Context, self: ModuleObject) -> Any:
+        target = Target(module, owner, function, self.state)
+        value = await call_function(ctx, target, ctx.call.arguments())
+        return await from_json(ctx.engine, ctx.client, module, function.returns, value)
+
+    return run
+
+
+def _constructor(module: Module) -> Body:
+    owner = main_object(module.shown, module.name)
+    function = constructor(module.shown, module.name)
+
+    async def run(ctx: Context, self: None) -> ModuleObject:
+        if owner.constructor is None:
+            return ModuleObject(module, owner.name, {})
+        state = await call_function(ctx, Target(module, owner, function, {}), ctx.call.arguments())
+        return ModuleObject(module, owner.name, state if isinstance(state, dict) else {})
+
+    return run
+
+
+async def _with(ctx: Context, self: None) -> WithConstructor:
+    return WithConstructor(ctx.call.args)
+
+
+async def _type_defs(ctx: Context, self: None) -> str:
+    """What `currentTypeDefs` says, as one text: our own command line starts with it."""
+    from sealane_engine.modules.describe import as_reply, type_defs
+
+    hide = bool(ctx.call.arguments().get("hideCore"))
+    return json.dumps(as_reply(type_defs(ctx.engine, ctx.client, all_types=True, hide_core=hide)))
+
+
+def _proxy(module: Module) -> Body:
+    """A function of the main object on Query is the same function on what the constructor makes."""
+    name = lower_camel(module.name)
+    owner = main_object(module.shown, module.name)
+
+    async def run(ctx: Context, self: WithConstructor | None) -> Any:
+        args = dict(self.args) if isinstance(self, WithConstructor) else {}
+        made = Call.make(None, owner.name, name, args)
+        call = Call.make(made, ctx.call.type, ctx.call.field, ctx.call.arguments())
+        return await ctx.engine.resolver.evaluate(ctx.client, call)
+
+    return run
