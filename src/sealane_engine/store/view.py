@@ -103,7 +103,7 @@ class Node:
 
 
 class TreeView:
-    """A read-only view of a tree. Cheap to make; remembers what it has listed. One thread at a time.
+    """A read-only view of a tree. Cheap to make; remembers what it has listed. Threads may share one (but not an editor).
 
     `top`: a directory above all layers that still changes (an editor's); `changed` says where.
     """

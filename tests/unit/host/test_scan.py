@@ -3,6 +3,7 @@
 import os
 import shutil
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -27,7 +28,7 @@ def reads(monkeypatch):
     seen = []
 
     def note(path, scratch):
-        seen.append(os.path.basename(path))
+        seen.append(Path(path).name)
         return read.read_file(path, scratch)
 
     monkeypatch.setattr(scan, "read_file", note)

@@ -6,7 +6,7 @@ import pytest
 
 from sealane_engine.sandbox.ids import ROOT_RANGE, IdRange
 from sealane_engine.store.store import Store
-from sealane_engine.store.tree import Tree
+from sealane_engine.store.tree import SCRATCH
 
 IDS = ROOT_RANGE if os.geteuid() == 0 else IdRange(os.geteuid(), 1)
 
@@ -26,7 +26,7 @@ def store(home):
 def make(store):
     """make({"a": "text", "d/": None, "l": ("target",)}, base): a tree with these on top; None for a path removes it."""
 
-    def make(entries, base=Tree()):
+    def make(entries, base=SCRATCH):
         with store.edit(base) as edit:
             for path, what in entries.items():
                 if path.endswith("/"):

@@ -14,7 +14,7 @@ from sealane_engine.errors import DiskFull, InvalidInput, NotFound, StoreError
 from sealane_engine.store import blobs, disk, index
 from sealane_engine.store.store import Store
 
-from .conftest import IDS  # isort: skip
+from .conftest import IDS
 
 
 def a_layer(store, name="f", text="1"):
@@ -238,11 +238,10 @@ class TestAfterACrash:
             raise OSError(errno.ENOSPC, "No space left on device", str(home / "l/x"))
 
     def test_a_full_index_says_so(self, store):
-        with pytest.raises(DiskFull), store._index.connection() as db:
+        with store._index.connection() as db:
             db.execute("PRAGMA max_page_count = 1")
-            store.put_memo("x", "y", "z" * 100_000)
-            for number in range(100):
-                db.execute("INSERT INTO memos VALUES ('x', ?, ?)", (str(number), "z" * 10_000))
+        with pytest.raises(DiskFull):
+            store.put_memos("x", [(str(number), "z" * 10_000) for number in range(100)])
 
 
 def _abandon(store):
