@@ -168,4 +168,4 @@ def _function(data: dict[str, Any]) -> FunctionDef:
         ArgDef(**{**each, "type": _type(each["type"]), "ignore": tuple(each.get("ignore", ()))})
         for each in data.get("args", ())
     )
-    return FunctionDef(**{**data, "returns": _type(data["returns"]), "args": args})
+    return FunctionDef(**{"name": "", **data, "returns": _type(data["returns"]), "args": args})
