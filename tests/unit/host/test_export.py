@@ -68,6 +68,28 @@ def test_twice_is_the_same(view, tmp_path):
     assert (tmp_path / "out/d/closed/in").read_text() == "1"
 
 
+def test_equal_bytes_are_left_and_equal_looks_are_not(view, tmp_path):
+    out = tmp_path / "out"
+    export_directory(view, "/", out, wipe=False)
+    inode = (out / "new").stat().st_ino
+    (out / "new").chmod(0o600)
+    (out / "d/run").write_text("#?")
+    os.utime(out / "d/run", (1_700_000_000, 1_700_000_000))
+    export_directory(view, "/", out, wipe=False)
+    assert ((out / "new").stat().st_ino, (out / "new").stat().st_mode & 0o777) == (inode, 0o644)
+    assert (out / "d/run").read_text() == "#!"
+
+
+def test_another_name_of_a_file_at_the_destination_is_not_touched(view, tmp_path):
+    (tmp_path / "precious").write_text("n")
+    (tmp_path / "precious").chmod(0o600)
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "new").hardlink_to(tmp_path / "precious")
+    export_directory(view, "/", out, wipe=False)
+    assert (tmp_path / "precious").stat().st_mode & 0o777 == 0o600
+
+
 def test_kinds_are_replaced(view, tmp_path):
     (tmp_path / "new/below").mkdir(parents=True)
     (tmp_path / "d").write_text("a file")
