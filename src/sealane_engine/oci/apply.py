@@ -31,6 +31,10 @@ WHITEOUT_PREFIX = ".wh."
 WHITEOUT_META = ".wh..wh."
 WHITEOUT_OPAQUE = ".wh..wh..opq"
 MAX_LINKS = 40
+MAX_HEADER_BYTES = 1 << 20
+_EXTENSIONS = (
+    tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK,
+)  # fmt: skip
 _CHUNK = 1 << 20
 _MAX_TIME = 1 << 34
 _DIR_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -72,6 +76,14 @@ class Nothing:
         raise FileNotFoundError(path)
 
 
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """Where an archive is unpacked, and whose its files are (None: as it says)."""
+
+    path: str
+    owner: tuple[int, int] | None = None
+
+
 @dataclass(slots=True)
 class Applied:
     """What an application did."""
@@ -82,18 +94,25 @@ class Applied:
 
 
 def apply(
-    stream: BinaryIO, target: Path, ids: IdRange, *, lower: Lower | None = None, limits: LayerLimits | None = None
+    stream: BinaryIO,
+    target: Path,
+    ids: IdRange,
+    *,
+    lower: Lower | None = None,
+    limits: LayerLimits | None = None,
+    archive: Archive | None = None,
 ) -> Applied:
     """Apply an uncompressed tar stream to the empty directory `target`; reads the stream to its end.
 
+    `archive`: it is no layer but an archive to unpack somewhere in the image: whiteouts are ordinary names.
     Raises ImageError (`bad-layer`, `layer-too-large`) and leaves a half-filled directory, which the caller discards.
     """
-    layer = _Layer(target, ids, lower or Nothing(), limits or LayerLimits())
+    layer = _Layer(target, ids, lower or Nothing(), limits or LayerLimits(), archive)
     try:
-        with tarfile.open(fileobj=stream, mode="r|", bufsize=1 << 18) as archive:
-            while (member := archive.next()) is not None:
-                layer.add(archive, member)
-                archive.members = []  # type: ignore[attr-defined]  # a stream's members are kept otherwise: memory without bound
+        with tarfile.open(fileobj=stream, mode="r|", bufsize=1 << 18, tarinfo=_Member) as source:
+            while (member := source.next()) is not None:
+                layer.add(source, member)
+                source.members = []  # type: ignore[attr-defined]  # a stream's members are kept otherwise: memory without bound
         layer.finish()
     except (tarfile.TarError, EOFError, UnicodeError, ValueError) as error:
         raise ImageError(f"layer is not a valid tar stream: {error}", reason="bad-layer") from error
@@ -104,9 +123,20 @@ def apply(
     return layer.applied
 
 
+class _Member(tarfile.TarInfo):
+    """A header whose extensions are bounded: they are read into memory whole."""
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.type in _EXTENSIONS and self.size > MAX_HEADER_BYTES:
+            raise ImageError(f"layer has a header of {self.size} bytes", reason="layer-too-large")
+        result: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]
+        return result
+
+
 class _Layer:
-    def __init__(self, target: Path, ids: IdRange, lower: Lower, limits: LayerLimits) -> None:
-        self.ids, self.lower, self.limits = ids, lower, limits
+    def __init__(self, target: Path, ids: IdRange, lower: Lower, limits: LayerLimits, archive: Archive | None) -> None:
+        self.ids, self.lower, self.limits, self.archive = ids, lower, limits, archive
+        self._prefix = self._parts(archive.path) if archive is not None else []
         self.applied = Applied()
         self._root = os.open(target, _DIR_FLAGS)
         self._last: tuple[str, int] | None = None
@@ -132,14 +162,14 @@ class _Layer:
         self.applied.entries += 1
         if self.applied.entries > self.limits.entries:
             raise too_large("entries", self.limits.entries)
-        parts = self._parts(member.name)
-        if not parts:
-            if member.isdir():
+        parts = self._inside(member.name)
+        if parts == self._prefix:
+            if member.isdir() and self.archive is None:
                 self._metadata(self._root, member, "/")
                 self._times["/"] = _mtime_ns(member)
             return
         parent, name = self._resolve_parent(parts), parts[-1]
-        if name.startswith(WHITEOUT_PREFIX):
+        if name.startswith(WHITEOUT_PREFIX) and self.archive is None:
             self._whiteout(parent, name)
             return
         if member.ischr() or member.isblk():
@@ -163,6 +193,9 @@ class _Layer:
             self._add_file(directory, parent, name, archive, member)
         else:
             raise ImageError(f"layer has an entry of unknown type {member.type!r}: {member.name}", reason="bad-layer")
+
+    def _inside(self, name: str) -> list[str]:
+        return [*self._prefix, *self._parts(name)]
 
     def _parts(self, name: str) -> list[str]:
         """The components of a name, `..` and `/` taken relative to the image's root."""
@@ -214,8 +247,8 @@ class _Layer:
             os.utime(fd, ns=(mtime, mtime))
 
     def _add_hard_link(self, directory: int, parent: str, name: str, member: tarfile.TarInfo) -> None:
-        parts = self._parts(member.linkname)
-        if not parts:
+        parts = self._inside(member.linkname)
+        if parts == self._prefix:
             raise ImageError(f"layer links {member.name} to nothing", reason="bad-layer")
         source_parent, source_name = self._resolve_parent(parts), parts[-1]
         if (source_parent, source_name) == (parent, name):
@@ -281,7 +314,9 @@ class _Layer:
 
     # -------------------------------------------------------------- metadata
     def _owner(self, member: tarfile.TarInfo) -> tuple[int, int]:
-        return self.ids.outer(member.uid), self.ids.outer(member.gid)
+        owner = self.archive.owner if self.archive is not None else None
+        uid, gid = owner or (member.uid, member.gid)
+        return self.ids.outer(uid), self.ids.outer(gid)
 
     def _metadata(self, fd: int, member: tarfile.TarInfo, path: str) -> None:
         os.fchown(fd, *self._owner(member))
