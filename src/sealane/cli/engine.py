@@ -55,8 +55,8 @@ def home(environ: Mapping[str, str]) -> Path:
         return Path(environ["SEALANE_HOME"]).absolute()
     if os.geteuid() == 0:
         return Path("/var/lib/sealane")
-    base = environ.get("XDG_DATA_HOME") or os.path.join(environ.get("HOME") or os.path.expanduser("~"), ".local/share")
-    return Path(base) / "sealane"
+    base = environ.get("XDG_DATA_HOME")
+    return (Path(base) if base else Path.home() / ".local/share") / "sealane"
 
 
 def trace_parent(environ: Mapping[str, str]) -> str:
@@ -103,7 +103,7 @@ class EngineProcess:
             *(sys.executable, "-P", "-m", "sealane_engine"),
             *("--home", str(home(options.environ))),
             *("--events-fd", str(writing)),
-            *("--workdir", os.getcwd()),
+            *("--workdir", str(Path.cwd())),
         ]
         try:
             self.process = _start(command, options.environ, writing, own_stdin=own_stdin)
@@ -184,7 +184,7 @@ def check_machine() -> None:
 def exec_dagger(words: list[str], environ: Mapping[str, str]) -> NoReturn:
     """Become the real `dagger` with the same words."""
     found = dagger_command(environ)
-    os.execve(found, [found, *words], dict(environ))
+    os.execve(found, [found, *words], dict(environ))  # noqa: S606 - dagger takes our place
 
 
 def dagger_command(environ: Mapping[str, str]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -31,7 +30,7 @@ def present(types: Types, returns: Ref, response: Any, *, output: str, as_json: 
         target = Path(output)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
-        print(f'Saved output to "{os.path.abspath(output)}".', file=sys.stderr)
+        print(f'Saved output to "{target.absolute()}".', file=sys.stderr)
     sys.stdout.write(text)
     if sys.stdout.isatty() and not text.endswith("\n"):
         sys.stdout.write("\n")

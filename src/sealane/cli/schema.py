@@ -158,7 +158,8 @@ class Types:
         skipped: list[str] = []
         for function in owner.functions:
             blocked = any(arg.required and not is_supported(self, arg) for arg in function.args)
-            if owner.name in _HIDDEN_TYPES or function.name in hidden or blocked:
+            internal = function.name == "with" if function.module else function.name in hidden
+            if owner.name in _HIDDEN_TYPES or internal or blocked:
                 skipped.append(function.command)
             else:
                 kept.append(function)

@@ -18,8 +18,8 @@ class Module:
     `digest` names source and configuration; function calls are cached under it.
     """
 
-    registered: Registered = Registered()
-    shown: Registered = Registered()
+    registered: Registered = field(default_factory=Registered)
+    shown: Registered = field(default_factory=Registered)
     source: ModuleSource | None = None
     digest: str = ""
     dependencies: tuple[Module, ...] = ()

@@ -100,7 +100,7 @@ def _constructor(module: Module) -> Body:
     owner = main_object(module.shown, module.name)
     function = constructor(module.shown, module.name)
 
-    async def run(ctx: Context, self: None) -> ModuleObject:
+    async def run(ctx: Context, _: None) -> ModuleObject:
         if owner.constructor is None:
             return ModuleObject(module, owner.name, {})
         state = await call_function(ctx, Target(module, owner, function, {}), ctx.call.arguments())
@@ -109,11 +109,11 @@ def _constructor(module: Module) -> Body:
     return run
 
 
-async def _with(ctx: Context, self: None) -> WithConstructor:
+async def _with(ctx: Context, _: None) -> WithConstructor:
     return WithConstructor(ctx.call.args)
 
 
-async def _type_defs(ctx: Context, self: None) -> str:
+async def _type_defs(ctx: Context, _: None) -> str:
     """What `currentTypeDefs` says, as one text: our own command line starts with it."""
     from sealane_engine.modules.describe import as_reply, type_defs
 

@@ -162,13 +162,17 @@ def test_no_words_name_the_root(sealane):
         ),
         (
             ("lint", "--level", "bogus"),
-            'Error: invalid argument "bogus" for "--level" flag: value should be one of HIGH,LOW\n'
-            "Run 'sealane call lint --help' for usage.\n",
+            (
+                'Error: invalid argument "bogus" for "--level" flag: value should be one of HIGH,LOW\n'
+                "Run 'sealane call lint --help' for usage.\n"
+            ),
         ),
         (
             ("numbers", "--up-to-3", "x"),
-            'Error: invalid argument "x" for "--up-to-3" flag: strconv.ParseInt: parsing "x": invalid syntax\n'
-            "Run 'sealane call numbers --help' for usage.\n",
+            (
+                'Error: invalid argument "x" for "--up-to-3" flag: strconv.ParseInt: parsing "x": invalid syntax\n'
+                "Run 'sealane call numbers --help' for usage.\n"
+            ),
         ),
         (("hello", "--nope"), "Error: unknown flag: --nope\nRun 'sealane call hello --help' for usage.\n"),
         (("hello", "--name"), "Error: flag needs an argument: --name\nRun 'sealane call hello --help' for usage.\n"),
