@@ -68,7 +68,7 @@ def runc_version(binary: str) -> tuple[int, ...]:
 
 def configuration(plan: Plan) -> dict[str, Any]:
     """The OCI runtime configuration of a plan whose root and mounts are made already."""
-    wired = wire.wire_command(plan.command, privileged=plan.privileged)
+    wired = wire.wire_command(plan.command, plan)
     namespaces = [{"type": "mount"}]
     mounts = [{"destination": "/dev", "type": "bind", "source": runtime.DEV, "options": ["rbind"]}]
     if plan.no_init:  # then the command is pid 1 of a namespace inside the one of our init

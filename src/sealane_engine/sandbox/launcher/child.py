@@ -81,6 +81,7 @@ class Child:
         built = root.build(request, root.ANCHOR)
         directory = built.ensure(request.command.cwd, directory=True, record=False)
         built.pivot()
+        self._policy.bound(request.command)
         self._made(request, built)
         if init_here:
             pid = namespaces.fork()
@@ -110,6 +111,7 @@ class Child:
         """Run one more command in the sandbox whose pid 1 is `pid`."""
         try:
             self._enter_existing(pid)
+            self._policy.bound(request.command)
             init.block()
             child = namespaces.fork()
             if child:
@@ -170,7 +172,6 @@ class Child:
     def _become_init(self, pid: int) -> NoReturn:
         """Keep nothing but what forwarding signals needs."""
         os.closerange(0, command.OPEN_FILES)
-        capabilities.drop_bounding(0, self._policy.last_capability)
         capabilities.set_own(capabilities.mask(("KILL",)))
         init.supervise(pid)
 

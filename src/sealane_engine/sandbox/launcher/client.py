@@ -34,11 +34,11 @@ _GOODBYE = 10.0
 class SandboxProcess:
     """A command in a sandbox; `backend.Process` says what its methods promise."""
 
-    def __init__(self, launcher: Launcher, ident: int, reply: socket.socket, *, privileged: bool) -> None:
+    def __init__(self, launcher: Launcher, ident: int, reply: socket.socket, plan: Plan) -> None:
         self._launcher = launcher
         self._ident = ident
         self._reply = reply
-        self._privileged = privileged
+        self._plan = plan
         self._exit: asyncio.Future[tuple[int, bool]] = asyncio.get_running_loop().create_future()
         self._ready: asyncio.Future[tuple[str, ...]] = asyncio.get_running_loop().create_future()
         self._runs: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -121,8 +121,8 @@ class SandboxProcess:
             await self.wait()
 
     async def exec(self, command: Command, *, stdin: int, stdout: int, stderr: int) -> SandboxProcess:
-        request = wire.Exec(self._ident, wire.wire_command(command, privileged=self._privileged))
-        return await self._launcher.run(wire.EXEC, request, (stdin, stdout, stderr), None, privileged=self._privileged)
+        request = wire.Exec(self._ident, wire.wire_command(command, self._plan))
+        return await self._launcher.run(wire.EXEC, request, (stdin, stdout, stderr), None, self._plan)
 
 
 class Launcher:
@@ -193,7 +193,7 @@ class Launcher:
     ) -> SandboxProcess:
         self._check_ids(plan)
         request = wire.wire_start(plan, handshake=before_exec is not None, runtime=self._runtime(plan))
-        return await self.run(wire.START, request, (stdin, stdout, stderr), before_exec, privileged=plan.privileged)
+        return await self.run(wire.START, request, (stdin, stdout, stderr), before_exec, plan)
 
     def _runtime(self, plan: Plan) -> tuple[str, bytes]:  # noqa: ARG002 (the second backend needs it)
         """The runtime that runs the command, and its configuration: none here."""
@@ -209,14 +209,13 @@ class Launcher:
         request: tuple[Any, ...],
         stdio: tuple[int, int, int],
         before_exec: Callable[[int], Awaitable[None]] | None,
-        *,
-        privileged: bool,
+        plan: Plan,
     ) -> SandboxProcess:
         """Send a request and see it through to the point where the command runs."""
         self._counter += 1
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         ours.setblocking(False)
-        process = SandboxProcess(self, self._counter, ours, privileged=privileged)
+        process = SandboxProcess(self, self._counter, ours, plan)
         self._running.add(process)
         payload = os.memfd_create("request", os.MFD_CLOEXEC)
         try:

@@ -29,10 +29,13 @@ class Policy:
         self.kept = capabilities.mask(CAPABILITIES)
         self._filters = (ordinary, privileged)
 
-    def restrict(self, command: WireCommand) -> None:
-        """Cut this process down to what the command may do. Last, the capabilities that this needed itself go."""
+    def bound(self, command: WireCommand) -> None:
+        """Cut what this process and its children can ever have; what it has now, it keeps."""
         if not command.privileged:
             capabilities.drop_bounding(self.kept, self.last_capability)
+
+    def restrict(self, command: WireCommand) -> None:
+        """Cut this process down to what the command may do. Last, the capabilities that this needed itself go."""
         filters.load(self._filters[command.privileged])
         os.setgroups(command.groups)
         os.setresgid(command.gid, command.gid, command.gid)
@@ -50,7 +53,7 @@ def run(command: WireCommand, policy: Policy, directory: int) -> NoReturn:
     os.setsid()
     os.fchdir(directory)
     os.closerange(4, OPEN_FILES)
-    set_limits()
+    set_limits(command.processes)
     policy.restrict(command)
     for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
         if signal.getsignal(number) is not signal.SIG_DFL:
@@ -90,9 +93,16 @@ def complain(text: bytes) -> NoReturn:
     os._exit(1)
 
 
-def set_limits() -> None:
-    """As many open files as the machine lets us have; no core dumps."""
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    most = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+def set_limits(processes: int | None) -> None:
+    """As many open files as the machine lets us have, no core dumps, and `processes` for each user of the sandbox."""
+    files = _at_most(resource.RLIMIT_NOFILE, OPEN_FILES)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    if processes is not None:
+        most = _at_most(resource.RLIMIT_NPROC, processes)
+        resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
+
+
+def _at_most(limit: int, wanted: int) -> int:
+    hard = resource.getrlimit(limit)[1]
+    return wanted if hard == resource.RLIM_INFINITY else min(hard, wanted)

@@ -53,7 +53,7 @@ def launch(built: Root, start: Start) -> int:
     if runner == 0:
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         os.closerange(3, command.OPEN_FILES)
-        command.set_limits()
+        command.set_limits(start.command.processes)
         flags = ["--root", f"{PLACE}/state", "--log", f"{PLACE}/log", "run", "--detach", "--no-new-keyring"]
         arguments = [start.runtime, *flags, "--bundle", PLACE, "--pid-file", f"{PLACE}/pid", "step"]
         os.execve(start.runtime, arguments, {"PATH": os.defpath, "XDG_RUNTIME_DIR": PLACE})  # noqa: S606

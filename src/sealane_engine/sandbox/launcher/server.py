@@ -105,7 +105,7 @@ class Server:
                 pidfd = os.pidfd_open(pid)
                 for name in ("uid_map", "gid_map"):
                     self._write_map(pid, name)
-                group = self._cgroups.make(ident, pids=start.pids, memory=start.memory)
+                group = self._cgroups.make(ident, pids=start.command.processes, memory=start.memory)
                 group.add(pid)
             except BaseException:
                 os.kill(pid, signal.SIGKILL)

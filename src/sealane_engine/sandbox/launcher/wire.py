@@ -29,7 +29,7 @@ PACKET = 1 << 17
 
 
 class WireCommand(NamedTuple):
-    """A Command; strings are bytes already, `env` is in its final order."""
+    """A Command, and what of its plan holds for it; strings are bytes already, `env` is in its final order."""
 
     args: tuple[bytes, ...]
     env: dict[bytes, bytes]
@@ -38,6 +38,7 @@ class WireCommand(NamedTuple):
     gid: int
     groups: tuple[int, ...]
     privileged: bool
+    processes: int | None
 
 
 class WireMount(NamedTuple):
@@ -58,7 +59,6 @@ class Start(NamedTuple):
     command: WireCommand
     hostname: str
     no_init: bool
-    pids: int | None
     memory: int | None
     handshake: bool
     runtime: str
@@ -101,7 +101,7 @@ def decode_exec(data: bytes) -> Exec:
     return Exec(sandbox, _command(command))
 
 
-def wire_command(command: Command, *, privileged: bool) -> WireCommand:
+def wire_command(command: Command, plan: Plan) -> WireCommand:
     groups = command.groups if command.gid in command.groups else (command.gid, *command.groups)
     return WireCommand(
         args=tuple([_bytes(arg) for arg in command.args]),
@@ -110,7 +110,8 @@ def wire_command(command: Command, *, privileged: bool) -> WireCommand:
         uid=command.uid,
         gid=command.gid,
         groups=groups,
-        privileged=privileged,
+        privileged=plan.privileged,
+        processes=plan.limits.pids,
     )
 
 
@@ -119,10 +120,9 @@ def wire_start(plan: Plan, *, handshake: bool, runtime: tuple[str, bytes]) -> St
         lowers=plan.root.lowers,
         staging=plan.root.staging,
         mounts=tuple([WireMount(_bytes(m.target), *_source(m.source), m.read_only) for m in plan.mounts]),
-        command=wire_command(plan.command, privileged=plan.privileged),
+        command=wire_command(plan.command, plan),
         hostname=plan.hostname,
         no_init=plan.no_init,
-        pids=plan.limits.pids,
         memory=plan.limits.memory_bytes,
         handshake=handshake,
         runtime=runtime[0],
