@@ -60,7 +60,8 @@ install_system_packages() {
 }
 
 make_environment() {
-    stamp=$(cat requirements.lock pyproject.toml | sha256sum)
+    # The lock, and of pyproject.toml what an installation is made of: settings of tools are no reason to make it again.
+    stamp=$( (cat requirements.lock && sed '/^\[dependency-groups\]/,$d' pyproject.toml) | sha256sum)
     [ "$(cat .venv/.complete 2>/dev/null)" = "$stamp" ] && .venv/bin/python -c '' 2>/dev/null && return
     python=$(find_python) || die "Python 3.11 or newer is needed: install python3 of at least that version"
     say "making .venv from requirements.lock"
