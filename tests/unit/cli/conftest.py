@@ -1,3 +1,5 @@
+"""The fake session, loaded once for all tests of the command line."""
+
 from __future__ import annotations
 
 import contextlib

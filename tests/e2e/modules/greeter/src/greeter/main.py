@@ -1,3 +1,5 @@
+"""Objects and functions as a stranger would write them, with nothing but dagger."""
+
 import enum
 from typing import Annotated
 
@@ -88,9 +90,9 @@ class Greeter:
         )
 
     @function
-    async def ask(self, service: dagger.Service) -> str:
-        """What a service on port 8000 says."""
-        script = "import urllib.request as r; print(r.urlopen('http://service:8000/hello.txt').read().decode())"
+    async def ask(self, service: dagger.Service, port: int = 8000) -> str:
+        """What a service says."""
+        script = f"import urllib.request as r; print(r.urlopen('http://service:{port}/hello.txt').read().decode())"
         return await (
             dag.container()
             .from_("python:3.11-slim")
