@@ -23,6 +23,7 @@ SUBJECTS = (
     "documents",
     "search",
     "git",
+    "dockerbuild",
     "address",
     "typedefs",
     "modules",

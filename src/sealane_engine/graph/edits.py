@@ -13,6 +13,7 @@ from sealane_engine.errors import InvalidInput
 from sealane_engine.graph.operation import (
     ChangeOwner,
     Copy,
+    CopyFiles,
     Edit,
     MakeDirectory,
     MakeSymlink,
@@ -31,13 +32,17 @@ if TYPE_CHECKING:
     from sealane_engine.store.view import TreeView
 
 FLATTEN_AT = 200
+PATTERN = frozenset("*?[")
 
 
 async def apply_edit(solver: Solver, operation: Edit, asker: Asker) -> Tree:
     """The tree with the edit made."""
     base = await solver.tree(operation.base, asker)
     action = operation.action
-    if isinstance(action, Copy):
+    if isinstance(action, CopyFiles):
+        source = await solver.see(action.source, asker)
+        tree = await asyncio.to_thread(_copy_files, solver, base, action, source)
+    elif isinstance(action, Copy):
         source = await solver.see(action.source, asker)
         if not base.layers and _is_whole(action):
             return source.tree
@@ -59,6 +64,35 @@ def _copy(solver: Solver, base: Tree, action: Copy, source: TreeView) -> Tree:
     with solver.store.edit(base) as edit:
         edit.copy(source, action.source.path, action.path, match=match, uid=uid, gid=gid, mode=action.mode)
     return edit.tree
+
+
+def matching(view: TreeView, path: str) -> list[str]:
+    """The paths of a tree that a COPY's source means: itself, or what its pattern matches. "" is the root."""
+    if path == ".":
+        return [""]
+    names = sorted(name.strip("/") for name in view.glob(path)) if PATTERN & set(path) else [path]
+    return [name for name in names if view.stat(f"/{name}") is not None]
+
+
+def _copy_files(solver: Solver, base: Tree, action: CopyFiles, source: TreeView) -> Tree:
+    from sealane_engine.dockerfile.build import CopyStep
+    from sealane_engine.dockerfile.copying import copy_into
+
+    uid, gid = find_owner(solver.view(base), action.owner)
+    step: CopyStep[None] = CopyStep(
+        source=None,
+        paths=action.paths,
+        dest=action.dest,
+        owner=action.owner,
+        mode=action.mode,
+        exclude=action.exclude,
+        parents=action.parents,
+        unpack=action.unpack,
+        files=action.files,
+        line=action.line,
+    )
+    owner = None if uid is None or gid is None else (uid, gid)
+    return copy_into(solver.store, base, source, step, owner=owner)
 
 
 def _filter(action: Copy, source: TreeView) -> Filter | None:
@@ -108,7 +142,7 @@ def _edit(solver: Solver, base: Tree, action: object) -> Tree:
 
 def _remove(edit: Editor, view: TreeView, action: Remove) -> None:
     for pattern in action.paths:
-        if not any(character in pattern for character in "*?["):
+        if not PATTERN & set(pattern):
             edit.remove(pattern)
             continue
         for path in view.glob(pattern.lstrip("/")):

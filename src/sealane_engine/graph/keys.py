@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sealane_engine.graph.operation import Action, Copy, Exec, WriteFile
+from sealane_engine.graph.operation import Action, Copy, CopyFiles, Exec, WriteFile
 
 KEY_VERSION = 1
 
@@ -42,7 +42,7 @@ def action_inputs(action: Action) -> dict[str, Any]:
     inputs: dict[str, Any] = {"action": type(action).__name__}
     for each in fields(action):
         value = getattr(action, each.name)
-        if isinstance(action, Copy) and each.name == "source":
+        if isinstance(action, Copy | CopyFiles) and each.name in ("source", "line"):
             continue
         if isinstance(action, WriteFile) and each.name == "data":
             value = "sha256:" + hashlib.sha256(value).hexdigest()

@@ -118,6 +118,25 @@ class Copy:
 
 
 @dataclass(frozen=True, slots=True)
+class CopyFiles:
+    """A Dockerfile's COPY or ADD: patterns, archives, here-documents. It counts by the content of what it copies.
+
+    `paths` are relative to the source's root; `dest` ends with a slash when it is a directory; `mode` is octal text.
+    """
+
+    source: Ref
+    paths: tuple[str, ...]
+    dest: str
+    owner: str = ""
+    mode: str = ""
+    exclude: tuple[str, ...] = ()
+    parents: bool = False
+    unpack: bool = False
+    files: tuple[tuple[str, str], ...] = ()
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ChangeOwner:
     path: str
     owner: str
@@ -135,7 +154,7 @@ class Patch:
     patch: str
 
 
-Action = WriteFile | MakeDirectory | MakeSymlink | Remove | Copy | ChangeOwner | SetTimes | Patch
+Action = WriteFile | MakeDirectory | MakeSymlink | Remove | Copy | CopyFiles | ChangeOwner | SetTimes | Patch
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sealane_engine.errors import ExecError, InvalidInput, NotFound
+from sealane_engine.graph.edits import FLATTEN_AT
 from sealane_engine.graph.operation import Exec, MountCache, MountSecret, MountTemp, MountTree
 from sealane_engine.graph.users import User, find_owner, find_user
 from sealane_engine.graph.volumes import fill_volume
@@ -65,7 +66,7 @@ class Preparer:
         hostname: str,
         extra_env: tuple[tuple[str, str], ...] = (),
     ) -> Prepared:
-        root = await solver.tree(step.root, asker)
+        root = await self._mountable(await solver.tree(step.root, asker))
         view = solver.view(root)
         user = self._user(view, step)
         staging = self._store.staging(view)
@@ -105,6 +106,10 @@ class Preparer:
             secrets=(*(self._secrets.reveal(secret) for secret in used), *self._trust.secrets),
             stdin=await self._stdin(step, view, solver, asker),
         )
+
+    async def _mountable(self, tree: Tree) -> Tree:
+        """A tree that isn't too deep for one overlay."""
+        return await asyncio.to_thread(self._store.flatten, tree) if len(tree.layers) > FLATTEN_AT else tree
 
     def _user(self, view: TreeView, step: Exec) -> User:
         try:
@@ -156,7 +161,7 @@ class Preparer:
         stack: AsyncExitStack,
         stagings: dict[int, Staging],
     ) -> Mount:
-        tree = await solver.tree(mount.source.tree, asker)
+        tree = await self._mountable(await solver.tree(mount.source.tree, asker))
         source = solver.view(tree)
         if mount.kind == "file":
             entry = source.stat(mount.source.path)

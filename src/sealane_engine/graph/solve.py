@@ -9,15 +9,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from sealane_engine.errors import EngineError, NotFound
 from sealane_engine.graph.difference import difference
-from sealane_engine.graph.edits import apply_edit
+from sealane_engine.graph.edits import apply_edit, matching
 from sealane_engine.graph.flight import Flight
 from sealane_engine.graph.keys import Key, action_inputs, make_key, step_inputs
 from sealane_engine.graph.operation import (
     Copy,
+    CopyFiles,
     Difference,
     Edit,
     Exec,
@@ -71,6 +73,7 @@ class Solver:
         self._images = images
         self._events = events
         self.steps: Steps  # set by the session: steps need the solver for their inputs
+        self._session = token_hex(8)
         self._keys: dict[int, tuple[Operation, Key]] = {}
         self._trees: dict[str, Tree] = {}
         self._results: dict[str, StepResult] = {}
@@ -153,6 +156,8 @@ class Solver:
                     inputs["source"] = await self.content(operation.action.source, asker)
                     if operation.action.kind == "file":
                         inputs["name"] = operation.action.source.path.rsplit("/", 1)[-1]
+                if isinstance(operation.action, CopyFiles):
+                    inputs["sources"] = await self._copied(operation.action, asker)
                 return make_key("edit", inputs)
             case Difference():
                 return make_key(
@@ -171,6 +176,18 @@ class Solver:
             case Output():
                 return make_key("output", {"step": self._parent_key(operation), "mount": operation.mount})
         raise AssertionError(operation)
+
+    async def _copied(self, action: CopyFiles, asker: Asker) -> list[list[str]]:
+        """What a COPY would copy, by content: the rest of the context doesn't count."""
+        if not action.paths:
+            return []
+        view = await self.see(action.source, asker)
+
+        def digests() -> list[list[str]]:
+            names = [name for path in action.paths for name in matching(view, path)]
+            return [[name, view.digest(f"/{name}")] for name in names]
+
+        return await asyncio.to_thread(digests)
 
     async def _read_host(self, operation: HostDirectory | HostFile) -> Key:
         if isinstance(operation, HostDirectory):
@@ -206,10 +223,9 @@ class Solver:
         if service.step is not None:
             step = await self.key(service.step, asker)
             return make_key("service", {"step": step.digest, "hostname": service.hostname}).digest
-        return make_key(
-            "host-service",
-            {"host": service.host, "ports": [[each.frontend, each.backend] for each in service.forwards]},
-        ).digest
+        # what listens on a port of a machine is known for a session at most
+        ports = [[each.frontend, each.backend] for each in service.forwards]
+        return make_key("host-service", {"host": service.host, "ports": ports, "session": self._session}).digest
 
     async def _mount_inputs(self, mount: StepMount, asker: Asker) -> dict[str, Any]:
         match mount:
