@@ -60,8 +60,8 @@ def stage_lines(row: StageRow) -> list[str]:
     return lines + row.notes
 
 
-def markdown(report: RunReport) -> str:
-    """The summary: a table of stages, a table of gates, then what is wrong."""
+def markdown(report: RunReport, *, steps: bool = True) -> str:
+    """The summary: a table of stages, a table of gates, what is wrong; with `steps`, what the engine told."""
     lines = [f"# {_title(report)}", ""]
     lines += ["| stage | outcome | figures | seconds |", "| --- | --- | --- | ---: |"]
     lines += [
@@ -74,7 +74,8 @@ def markdown(report: RunReport) -> str:
         said = stage_lines(row)
         if said:
             lines += ["", f"## {row.name}", "", *_bullets(said)]
-    lines += _engine(report)
+    if steps:
+        lines += _engine(report)
     return "\n".join(lines) + "\n"
 
 
