@@ -108,8 +108,9 @@ class Plain:
             self._steps[key] = (number, name, time.monotonic())
             self._line(number, name)
         elif kind == "step-end":
-            number, name, began = self._steps.pop(key, (self._number(), titled(event), time.monotonic()))
             self._end_of_log(key)
+            known = self._steps.pop(key, None)
+            number, name, began = known or (self._number(), titled(event), time.monotonic())
             seconds = event.get("seconds")
             took = float(seconds) if seconds is not None else time.monotonic() - began
             self._line(number, f"{name} {'ERROR' if failed(event) else 'DONE'} [{took:.1f}s]")

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sealane_engine.graph.solve import Asker
     from sealane_engine.session import Engine
 
+_MACHINE = frozenset(("Host", "Address"))
 _BY_CONTENT = frozenset(("Directory", "File", "Secret"))
 
 
@@ -61,6 +62,8 @@ class Contents:
                 return {"content": await self._engine.solver.content(value.at, self._asker)}
             if isinstance(value, Secret):
                 return {"secret": value.identity}
+        if call.owner in _MACHINE and call.type in ("Service", "Socket"):
+            return {"session": call.digest}  # what listens on a machine is known for a session at most
         made = self._known.get(call.receiver.digest) if call.receiver else None
         args = await self.of(call.arguments())
         module = self._engine.modules.fields.get((call.owner, call.field), "")

@@ -1,0 +1,101 @@
+"""dagger.json and pyproject.toml: what is read, and which interpreter and packages follow from it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from sealane_engine.errors import InvalidInput
+from sealane_engine.modules.config import brings_client, find, load, read_project
+
+
+def write(folder, **data):
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "dagger.json").write_text(json.dumps(data))
+
+
+def test_is_found_upwards(tmp_path):
+    write(tmp_path / "a", name="m")
+    (tmp_path / "a/b/c").mkdir(parents=True)
+    assert find(tmp_path / "a/b/c") == tmp_path / "a"
+    assert find(tmp_path) is None or find(tmp_path) not in (tmp_path, tmp_path / "a")
+
+
+def test_reads_both_spellings_of_the_sdk_and_old_excludes(tmp_path):
+    write(tmp_path, name="m", sdk="python", include=["x"], exclude=["y"], source="ci")
+    config = load(tmp_path)
+    assert (config.sdk, config.include, config.source) == ("python", ("x", "!y"), "ci")
+    write(tmp_path, name="m", sdk={"source": "go"}, disableDefaultFunctionCaching=True)
+    assert (load(tmp_path).sdk, load(tmp_path).caches) == ("go", False)
+
+
+@pytest.mark.parametrize("data", [{}, {"name": ""}, {"name": "m", "source": "../x"}, {"name": "m", "source": "/x"}])
+def test_refuses_what_names_nothing_or_leaves_the_module(tmp_path, data):
+    write(tmp_path, **data)
+    with pytest.raises(InvalidInput) as caught:
+        load(tmp_path)
+    assert caught.value.reason == "bad-module-config"
+
+
+@pytest.mark.parametrize(
+    ("requires", "pinned", "image"),
+    [
+        (">=3.11", "", "3.11"),
+        (">=3.12", "", "3.13"),
+        (">=3.9", "", "3.11"),
+        (">=3.14", "", "3.14"),
+        (">=3.12,<3.13", "", "3.12"),
+        ("", "", "3.13"),
+        (">=3.11", "3.12.4", "3.12"),
+    ],
+)
+def test_the_interpreter_is_the_least_that_fits_and_the_catalog_has(requires, pinned, image):
+    files = {"pyproject.toml": f'[project]\nname = "a-b"\nrequires-python = "{requires}"\n'.encode()}
+    if pinned:
+        files[".python-version"] = pinned.encode()
+    project = read_project(files, "m")
+    assert (project.image, project.package) == (f"python:{image}-slim", "a_b")
+
+
+def test_a_lock_is_installed_as_it_is_but_not_the_vendored_sdk():
+    lock = b"-e ./sdk\n./sdk\nanyio==4.0\ndagger-io==0.21.8 \\\n    --hash=sha256:00\n"
+    project = read_project({"pyproject.toml": b"", "requirements.lock": lock}, "m")
+    assert project.requirements.splitlines()[0] == "anyio==4.0"
+    assert project.locked
+    assert brings_client(project.requirements)
+
+
+def test_a_uv_lock_gives_the_packages_that_the_project_needs():
+    lock = b"""
+[[package]]
+name = "m"
+source = { editable = "." }
+dependencies = [{ name = "anyio" }, { name = "dagger-io" }]
+[[package]]
+name = "anyio"
+version = "4.1"
+source = { registry = "https://pypi.org/simple" }
+[[package]]
+name = "dagger-io"
+version = "0.0"
+source = { editable = "sdk" }
+[[package]]
+name = "pytest"
+version = "8"
+source = { registry = "https://pypi.org/simple" }
+"""
+    project = read_project({"pyproject.toml": b'[project]\nname = "m"\n', "uv.lock": lock}, "m")
+    assert (project.requirements, project.locked) == ("anyio==4.1\n", True)
+
+
+def test_without_a_lock_the_declared_packages_are_resolved_and_the_client_is_ours():
+    toml = b'[project]\nname = "m"\ndependencies = ["dagger-io", "pydantic>=2"]\n'
+    project = read_project({"pyproject.toml": toml, "src/": b""}, "m")
+    assert (project.requirements, project.locked, project.src) == ("pydantic>=2\n", False, "src")
+
+
+def test_a_project_that_is_no_toml_says_so():
+    with pytest.raises(InvalidInput) as caught:
+        read_project({"pyproject.toml": b"["}, "m")
+    assert caught.value.reason == "bad-module-project"
