@@ -15,8 +15,9 @@ from sealane_engine.errors import EngineError, ImageError, NotFound
 from sealane_engine.images.catalog import index
 from sealane_engine.images.catalog.build import Catalog, Run
 from sealane_engine.images.load import load
-from sealane_engine.images.remote import Remote, Unreachable
+from sealane_engine.images.remote import Remote
 from sealane_engine.oci import reference
+from sealane_engine.oci.registry import Unreachable
 from sealane_engine.store.tree import Tree
 
 if TYPE_CHECKING:
@@ -24,8 +25,13 @@ if TYPE_CHECKING:
 
     from sealane_engine.events import Events
     from sealane_engine.images.image import Image
+    from sealane_engine.oci.credentials import Credentials
     from sealane_engine.oci.reference import Reference
     from sealane_engine.store.store import Store
+
+
+ARCHITECTURES = ("amd64", "arm64")
+"""What the catalog can build for; a foreign one needs an emulator on this machine."""
 
 
 class Images:
@@ -34,18 +40,24 @@ class Images:
     def __init__(self, store: Store, events: Events, *, run: Run | None = None) -> None:
         self._store, self._events = store, events
         self._catalog = Catalog(store, events, run)
-        self._remote = Remote(store, events)
+        self._remote = Remote(store)
 
     async def resolve(
-        self, ref: str, platform: str = "linux/amd64", *, labels: Mapping[str, str] | None = None
+        self,
+        ref: str,
+        platform: str = "linux/amd64",
+        *,
+        labels: Mapping[str, str] | None = None,
+        login: Credentials | None = None,
     ) -> Image:
         """The image that `ref` means for a platform; its layers may still have to be fetched (`unpack`).
 
+        `login` are credentials for its registry, instead of what Docker's configuration has.
         Raises InvalidInput (`bad-reference`), NotFound (no such image) or ImageError (a registry said no, or lied).
         """
         parsed = reference.parse(ref)
         begun = time.monotonic()
-        image = await self._resolve(parsed, platform, labels)
+        image = await self._resolve(parsed, platform, labels, login)
         seconds = round(time.monotonic() - begun, 3)
         self._events.emit(
             "image",
@@ -62,25 +74,30 @@ class Images:
         """The image in a tar file (an OCI layout, or from `docker save`), unpacked."""
         return await asyncio.to_thread(load, self._store, Path(path), tag, platform)
 
-    async def unpack(self, image: Image) -> Tree:
+    async def unpack(self, image: Image, *, login: Credentials | None = None) -> Tree:
         """The image's root file system. What is in the store already is not fetched again."""
         if all(source.layer is not None for source in image.layers):
             return Tree().on(*(source.layer or "" for source in image.layers))
-        return await self._remote.unpack(image)
+        return await self._remote.unpack(image, reference.parse(image.ref), login)
 
     async def close(self) -> None:
         """Close what is open towards registries."""
         await self._remote.close()
 
-    async def _resolve(self, ref: Reference, platform: str, labels: Mapping[str, str] | None) -> Image:
+    async def _resolve(
+        self, ref: Reference, platform: str, labels: Mapping[str, str] | None, login: Credentials | None
+    ) -> Image:
+        recipe = index.find(ref)
+        architecture = platform.removeprefix("linux/")
+        if recipe is not None and ref.digest:
+            # Only we know the digests of what we built.
+            built = self._catalog.known(recipe, ref, architecture)
+            if built is not None and built.digest == ref.digest:
+                return built
         try:
-            return await self._remote.resolve(ref, platform)
+            return await self._remote.resolve(ref, platform, login)
         except Unreachable as problem:
-            recipe = index.find(ref)
-            if recipe is None:
-                raise _not_found(ref, platform, problem) from problem
-            architecture = platform.removeprefix("linux/")
-            if architecture not in ("amd64", "arm64") or "/" in architecture:
+            if recipe is None or ref.digest or architecture not in ARCHITECTURES:
                 raise _not_found(ref, platform, problem) from problem
             return await self._catalog.image(recipe, ref, architecture, labels)
 

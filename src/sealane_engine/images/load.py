@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from sealane_engine.errors import ImageError, InvalidInput, NotFound
+from sealane_engine.images.config import check_config
 from sealane_engine.images.image import Image, LayerSource
 from sealane_engine.images.unpack import diff_ids, unpack_layer
 from sealane_engine.oci import chains, manifest, streams
@@ -87,7 +88,7 @@ class _Archive:
 
 def _load_oci(store: Store, source: _Archive, tag: str, platform: str) -> Image:
     top = source.json("index.json")
-    entries = _entries(top, source.name)
+    entries = entries_of(top, source.name)
     if tag:
         entries = [each for each in entries if _named(each, tag)]
         if not entries:
@@ -96,7 +97,7 @@ def _load_oci(store: Store, source: _Archive, tag: str, platform: str) -> Image:
     for _ in range(MAX_NESTING):
         if found.media_type not in manifest.INDEXES:
             break
-        found = choose(_entries(source.blob(found), source.name), platform, source.name)
+        found = choose(entries_of(source.blob(found), source.name), platform, source.name)
     if found.media_type not in manifest.MANIFESTS:
         raise ImageError(f"{source.name}: {found.media_type} is no image manifest", reason="bad-manifest")
     body = source.blob(found)
@@ -136,8 +137,7 @@ def _unpack(
     digest: str,
     platform: str,
 ) -> Image:
-    if not isinstance(config, dict):
-        raise ImageError(f"{source.name}: its configuration is no object", reason="bad-config")
+    config = check_config(config, source.name)
     ids = diff_ids(config, len(layers), source.name)
     tree, sources = Tree(), []
     for count, (name, blob) in enumerate(layers, 1):
@@ -171,7 +171,8 @@ def _platform(value: Mapping[str, Any]) -> str:
     return "/".join(str(value[key]) for key in ("os", "architecture", "variant") if value.get(key))
 
 
-def _entries(index: Any, name: str) -> list[Mapping[str, Any]]:
+def entries_of(index: Any, name: str) -> list[Mapping[str, Any]]:
+    """The entries of an index."""
     entries = index.get("manifests") if isinstance(index, dict) else None
     if not isinstance(entries, list) or not all(isinstance(each, dict) for each in entries):
         raise ImageError(f"{name}: an index lists no manifests", reason="bad-manifest")

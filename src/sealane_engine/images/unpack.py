@@ -68,7 +68,7 @@ def unpack_layer(
 def keep_blob(store: Store, layer: str, descriptor: Descriptor, diff_id: str) -> None:
     """Remember that `layer` came from a blob that is in the store: an image that has the layer carries the same bytes."""
     if layer:
-        blobs.remember(store, layer, blobs.LayerBlob(descriptor, diff_id, 0), "Gzip")
+        blobs.remember(store, layer, blobs.LayerBlob(descriptor, diff_id, 0), blobs.OWN)
 
 
 def _check(digest: str, diff_id: str, descriptor: Descriptor, name: str) -> None:

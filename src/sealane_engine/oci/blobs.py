@@ -13,6 +13,9 @@ from sealane_engine.oci.streams import Gzip
 if TYPE_CHECKING:
     from sealane_engine.store.store import Store
 
+OWN = "own"
+"""Marks the blob that a layer came from."""
+
 GZIP_LEVEL = 1
 """Fast: most images of a pipeline are read once, nearby."""
 
@@ -32,9 +35,10 @@ def layer_blob(store: Store, layer: str, compression: str = "") -> LayerBlob:
         raise Unsupported(
             f"layer compression {compression} is not supported by this engine", hint="use Gzip or Uncompressed"
         )
+    found = store.result(f"layer-blob:{OWN}:{layer}") if not compression else None
     compression = compression or "Gzip"
     key = f"layer-blob:{compression}:{layer}"
-    found = store.result(key)
+    found = found or store.result(key)
     if found is None:
         remember(store, layer, _write(store, layer, compression), compression)
         found = store.result(key)

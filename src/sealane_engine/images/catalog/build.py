@@ -74,13 +74,20 @@ class Catalog:
         self, recipe: Recipe, ref: Reference, architecture: str, labels: Mapping[str, str] | None = None
     ) -> Image:
         """The image of a recipe, standing in for `ref`: from the store, or built now."""
-        key = recipe.key(architecture)
-        found = self._store.result(key)
+        found = self.known(recipe, ref, architecture)
         if found is None:
+            key = recipe.key(architecture)
             await self._images.join(key, lambda: self._build(key, recipe, architecture, labels))
-            found = self._store.result(key)
+            found = self.known(recipe, ref, architecture)
             if found is None:
                 raise ImageError(f"{ref} was built and then pruned", reason="catalog-build-failed", hint="try again")
+        return found
+
+    def known(self, recipe: Recipe, ref: Reference, architecture: str) -> Image | None:
+        """The image of a recipe, if it was built before."""
+        found = self._store.result(recipe.key(architecture))
+        if found is None:
+            return None
         value = found.value
         layers = zip(value["diff_ids"], found.layers, strict=True)
         return Image(

@@ -27,8 +27,8 @@ def _by_name() -> dict[str, Recipe]:
 
 
 def find(ref: Reference) -> Recipe | None:
-    """The recipe for a reference. One that is pinned to a digest has none: a recipe's image is not that image."""
-    return None if ref.digest else _by_name().get(ref.name)
+    """The recipe for a reference's name; what it builds is not what a digest in the reference means."""
+    return _by_name().get(ref.name)
 
 
 def names() -> list[str]:
