@@ -8,6 +8,7 @@ import select
 import signal
 import socket
 import stat
+from contextlib import suppress
 from typing import Any
 
 from sealane_engine.linux import libc, mounts, namespaces, process
@@ -147,7 +148,8 @@ class Server:
         """A step may open its own /dev/stdout anew only if the pipe is its user's."""
         for fd in stdio:
             if stat.S_ISFIFO(os.fstat(fd).st_mode) or os.isatty(fd):
-                os.fchown(fd, self._base + command.uid, self._base + command.gid)
+                with suppress(PermissionError):  # rootless, and the pipe was made by somebody whose id we don't map
+                    os.fchown(fd, self._base + command.uid, self._base + command.gid)
 
     def _add(self, running: Running) -> None:
         self._by_ident[running.ident] = running
