@@ -15,6 +15,7 @@ from sealane_engine.errors import DiskFull, StoreError
 
 INTERNAL_XATTR = "user.overlay."
 OPAQUE_XATTR = "user.overlay.opaque"
+_RESERVE = 8 << 20
 _NO_LINK = frozenset({errno.EXDEV, errno.EMLINK, errno.EPERM, errno.EACCES, errno.EOPNOTSUPP})
 
 
@@ -48,6 +49,34 @@ def disk_full(path: Path, error: BaseException) -> DiskFull:
         f"no space left for {os.fsdecode(where)}: {free} at {path}",
         hint="free some space (`sealane cache prune` removes what no run uses), then call again",
     )
+
+
+def hold_reserve(home: Path) -> None:
+    """Keep some space aside: on a full disk even opening the index and deleting from it need room.
+
+    When space is short already, the reserve is what's given up.
+    """
+    facts = os.statvfs(home)
+    size = min(_RESERVE, facts.f_blocks * facts.f_frsize // 4)
+    path = home / "reserve"
+    if facts.f_bavail * facts.f_frsize < size:
+        free_reserve(home)
+        return
+    with contextlib.suppress(FileNotFoundError):
+        if path.stat().st_size == size:
+            return
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        os.posix_fallocate(descriptor, 0, size)
+    except OSError:
+        path.unlink(missing_ok=True)
+    finally:
+        os.close(descriptor)
+
+
+def free_reserve(home: Path) -> None:
+    """Give up the reserve, for `hold_reserve` to take again later."""
+    (home / "reserve").unlink(missing_ok=True)
 
 
 def remove_tree(path: str | Path, trash: Path) -> None:

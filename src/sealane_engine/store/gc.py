@@ -17,6 +17,7 @@ from pathlib import Path
 
 from sealane_engine.store import leases, locks
 from sealane_engine.store.blobs import blob_path
+from sealane_engine.store.disk import free_reserve, hold_reserve
 from sealane_engine.store.index import Index
 from sealane_engine.store.layers import empty_trash, new_id
 
@@ -50,6 +51,15 @@ class Usage:
 
 def prune(home: Path, index: Index, *, keep_bytes: int, cache_volumes: bool) -> Pruned:
     free_before = _free(home)
+    free_reserve(home)
+    empty_trash(home)
+    try:
+        return _prune(home, index, keep_bytes, free_before, cache_volumes=cache_volumes)
+    finally:
+        hold_reserve(home)
+
+
+def _prune(home: Path, index: Index, keep_bytes: int, free_before: int, *, cache_volumes: bool) -> Pruned:
     count = _drop_results(home, index, keep_bytes)
     dying = _mark(index)
     spared = leases.held(home / "leases") & dying
@@ -68,6 +78,7 @@ def prune(home: Path, index: Index, *, keep_bytes: int, cache_volumes: bool) -> 
     _drop_memos(index)
     volumes = _drop_volumes(home, index) if cache_volumes else 0
     empty_trash(home)
+    index.shrink()
     blob_count = sum(item.startswith("sha256:") for item in doomed)
     return Pruned(count, len(doomed) - blob_count, blob_count, volumes, max(0, _free(home) - free_before))
 
@@ -147,13 +158,22 @@ def _drop_strays(home: Path, index: Index) -> None:
 
 
 def _drop_memos(index: Index) -> None:
-    """Memos whose key begins with a layer (`LAYER:…`) that is gone, and the stat caches of scans that are."""
-    with index.write() as db:
-        db.execute(
-            "DELETE FROM memos WHERE place IN ('files', 'dirs', 'facts') "
-            "AND substr(key, 1, instr(key || ':', ':') - 1) NOT IN (SELECT id FROM objects)"
-        )
-        db.execute("DELETE FROM memos WHERE place LIKE 'scan:%' AND place NOT IN (SELECT key FROM results)")
+    """Memos whose key begins with a layer (`LAYER:…`) that is gone, and the stat caches of scans that are.
+
+    A few at a time, written through in between: on a full disk the log of one large deletion would find no room.
+    """
+    gone = (
+        "SELECT place, key FROM memos WHERE (place IN ('files', 'dirs', 'facts') "
+        "AND substr(key, 1, instr(key || ':', ':') - 1) NOT IN (SELECT id FROM objects)) "
+        "OR (place LIKE 'scan:%' AND place NOT IN (SELECT key FROM results)) LIMIT 200"
+    )
+    while True:
+        with index.write() as db:
+            rows = db.execute(gone).fetchall()
+            db.executemany("DELETE FROM memos WHERE place = ? AND key = ?", rows)
+        if not rows:
+            return
+        index.checkpoint()
 
 
 def _drop_volumes(home: Path, index: Index) -> int:

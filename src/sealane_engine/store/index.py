@@ -92,6 +92,24 @@ class Index:
             tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
             return version if version or tables else None
 
+    def checkpoint(self) -> None:
+        """Empty the log into the file, as far as readers let us."""
+        with self.connection() as db:
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def shrink(self) -> None:
+        """Give back the space of deleted rows, piece by piece: what is moved goes through the log."""
+        self.checkpoint()
+        left = -1
+        while True:
+            with self.connection() as db:
+                free = int(db.execute("PRAGMA freelist_count").fetchone()[0])
+                if free in (0, left):
+                    return
+                left = free
+                db.execute("PRAGMA incremental_vacuum(500)").fetchall()
+            self.checkpoint()
+
     def create(self) -> None:
         """Make the tables (another process may do so at the same time)."""
         with self.write() as db:
@@ -105,6 +123,7 @@ class Index:
     def _connect(self) -> sqlite3.Connection:
         with self._errors():
             db = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
+            db.execute("PRAGMA auto_vacuum = INCREMENTAL")  # counts only before the file is made
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = NORMAL")
             return db

@@ -6,6 +6,7 @@ HOME/         0711: steps' ids walk through it but don't list it
   l/ s/ t/    layers, stagings, trash (layers.py)
   b/          blobs (blobs.py)
   v/          cache volumes (volumes.py)
+  reserve     space for pruning on a full disk
   leases/     what live processes use (leases.py)
 
 Durability: nothing is synced on the way. `sync_durable`, called in the background and at close, syncs the file system
@@ -24,10 +25,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Self
 
-from sealane_engine.errors import StoreError
+from sealane_engine.errors import DiskFull, StoreError
 from sealane_engine.sandbox.ids import IdRange
 from sealane_engine.store import blobs, gc, index, layers, leases, locks, volumes
-from sealane_engine.store.disk import guarded, syncfs
+from sealane_engine.store.disk import guarded, hold_reserve, syncfs
 from sealane_engine.store.layers import Staging
 from sealane_engine.store.listing import Listings
 from sealane_engine.store.tree import Tree
@@ -82,6 +83,7 @@ class Store:
         home = home.absolute()
         with guarded(home):
             _make_folders(home)
+            hold_reserve(home)
             lock, notes = _settle_version(home)
             store = cls(home, ids, lock, notes)
             store._index.create()
@@ -98,7 +100,9 @@ class Store:
             return
         self._closed = True
         try:
-            self.sync_durable()
+            # A full disk here costs only marks: what isn't marked is dropped if the machine crashes.
+            with suppress(DiskFull):
+                self.sync_durable()
         finally:
             self._index.close()
             self._leases.close()
