@@ -1,0 +1,1 @@
+"""System calls, one small file for each group of them; they know nothing of us."""

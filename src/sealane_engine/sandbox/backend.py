@@ -12,7 +12,7 @@ from sealane_engine.sandbox.plan import Command, Plan
 @dataclass(frozen=True, slots=True)
 class Exit:
     """How a process ended. `code` is 128 + n after signal n. `stubs` are mount targets that the backend made in the
-    root's staging (paths relative to the root), which the caller removes from the changes when they are still empty.
+    root's staging (paths relative to the root, deepest first), which the caller removes from the changes when they are still empty.
     """
 
     code: int

@@ -73,13 +73,12 @@ class Sandboxes:
     async def run(self, *args: str, before_exec: Any = None, **options: Any) -> Ran:
         plan = self.plan(*args, **options)
         with pipes() as (stdin, stdout, stderr, read):
-            try:
-                process = await self.backend.start(
-                    plan, stdin=stdin, stdout=stdout, stderr=stderr, before_exec=before_exec
-                )
-            finally:
-                reading = asyncio.ensure_future(read())
-            out, err = await reading
+            starting = asyncio.ensure_future(
+                self.backend.start(plan, stdin=stdin, stdout=stdout, stderr=stderr, before_exec=before_exec)
+            )
+            await asyncio.wait([starting])
+            out, err = await read()
+            process = await starting
         return Ran(await process.wait(), out, err, plan.root)
 
     async def sh(self, script: str, **options: Any) -> Ran:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import stat
 from contextlib import suppress
@@ -315,6 +316,43 @@ def test_memory_and_process_limits(in_sandboxes):
             ran = await box.sh("x=a; while :; do x=$x$x; done", limits=limits)
             assert (ran.code, ran.exit.oom) == (137, True)
             assert not (await box.sh("true", limits=limits)).exit.oom
+
+    in_sandboxes(body)
+
+
+def test_a_terminal_is_the_controlling_one(in_sandboxes):
+    async def body(box):
+        master, slave = os.openpty()
+        try:
+            # runc would want to make the terminal itself: there it is one, but not the controlling one.
+            where = "/dev/tty" if box.backend.name == "launcher" else "/dev/stdout"
+            plan = box.plan("sh", "-c", f"test -t 0 && echo tty > {where}", uid=7)
+            process = await box.backend.start(plan, stdin=slave, stdout=slave, stderr=slave)
+            assert (await process.wait()).code == 0
+            assert os.read(master, 100) == b"tty\r\n"
+        finally:
+            os.close(master)
+            os.close(slave)
+
+    in_sandboxes(body)
+
+
+def test_nothing_piles_up(in_sandboxes):
+    async def body(box):
+        def held() -> tuple[int, ...]:
+            processes = ("self", box.backend.pid)
+            descriptors = [len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in processes]
+            return (*descriptors, *(len(Path(f"/proc/{pid}/mountinfo").read_text().splitlines()) for pid in processes))
+
+        await box.run("true")
+        before = held()
+        await asyncio.gather(*(box.sh("exit 3", mounts=(Mount("/x", Tmpfs()),)) for _ in range(8)))
+        for _ in range(8):
+            await box.run("/absent")
+        with suppress(EngineError):
+            await box.run("true", mounts=(Mount("/x", Bind("l/absent")),))
+        # The launcher closes its end of a sandbox a moment after it has told us of its end.
+        await until(lambda: all(now <= then for now, then in zip(held(), before, strict=True)))
 
     in_sandboxes(body)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import resource
 import signal
@@ -19,6 +20,7 @@ CAPABILITIES = (
 """What root has in a step: Dagger's set, less MKNOD."""
 
 OPEN_FILES = 1 << 20
+_TIOCSCTTY = 0x540E
 
 
 class Policy:
@@ -51,6 +53,8 @@ def run(command: WireCommand, policy: Policy, directory: int) -> NoReturn:
     Descriptor 3, the reply socket, stays until exec closes it, for saying what failed here.
     """
     os.setsid()
+    if os.isatty(0):
+        fcntl.ioctl(0, _TIOCSCTTY, 0)
     os.fchdir(directory)
     os.closerange(4, OPEN_FILES)
     set_limits(command.processes)

@@ -74,7 +74,7 @@ def overlay(lowers: tuple[str, ...], staging: str | None) -> int:
     try:
         return mounts.new("overlay", [*options, *stack], attributes=mounts.ATTR_NODEV, source="sealane")
     except OSError as error:
-        if error.errno != errno.EINVAL or "lowerdir+" not in str(error.filename):
+        if error.errno != errno.EINVAL:
             raise
     return _old_overlay([*options, ("lowerdir", ":".join(reversed(lowers)))])
 
