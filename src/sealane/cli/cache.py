@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
+import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sealane.cli.engine import home
@@ -21,6 +24,12 @@ _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "
 def run(options: Options, words: list[str]) -> int:
     options, words = strip(options, words)
     arguments = _parser().parse_args(words)
+    if arguments.verb == "prune" and os.geteuid() != 0:
+        from sealane.cli.rootless import run_inside
+
+        # its layers belong to the user's subordinate ids: only inside their namespace may they be deleted
+        environ = {**options.environ, "SEALANE_HOME": str(home(options.environ))}
+        return run_inside([sys.executable, "-P", "-m", "sealane", "cache", *words], environ)
     store = _open(options)
     try:
         verbs = {"ls": _ls, "rm": _rm, "prune": _prune, "du": _du}
@@ -41,20 +50,20 @@ def _parser() -> argparse.ArgumentParser:
     pruning.add_argument(
         "--keep", default="0", metavar="SIZE", help="keep this much of the most recently used, e.g. 10G"
     )
+    pruning.add_argument("--volumes", action="store_true", help="cache volumes too")
     verbs.add_parser("du", help="how much there is")
     return parser
 
 
 def _open(options: Options) -> Store:
-    import os
-
     from sealane_engine.sandbox.ids import ROOT_RANGE, ROOTLESS_RANGE
     from sealane_engine.store.store import Store
 
     where = home(options.environ)
     if not where.is_dir():
         raise SealaneError(f"there is no store at {where} yet", reason="no-store", hint="Run something first.")
-    return Store.open(where, ROOT_RANGE if os.geteuid() == 0 else ROOTLESS_RANGE)
+    first_namespace = Path("/proc/self/uid_map").read_text().split() == ["0", "0", "4294967295"]
+    return Store.open(where, ROOT_RANGE if os.geteuid() == 0 and first_namespace else ROOTLESS_RANGE)
 
 
 def _ls(store: Store, arguments: argparse.Namespace) -> int:
@@ -87,8 +96,11 @@ def _rm(store: Store, arguments: argparse.Namespace) -> int:
 
 
 def _prune(store: Store, arguments: argparse.Namespace) -> int:
-    pruned = store.prune(keep_bytes=size(arguments.keep))
-    print(pruned)
+    pruned = store.prune(keep_bytes=size(arguments.keep), cache_volumes=arguments.volumes)
+    print(
+        f"Deleted {pruned.results} results, {pruned.layers} layers, {pruned.blobs} blobs, {pruned.volumes} volumes:"
+        f" {human(pruned.bytes)} freed."
+    )
     return 0
 
 

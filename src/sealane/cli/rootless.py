@@ -40,7 +40,21 @@ def subordinate(table: str, name: str, uid: int) -> SubIds | None:
 
 
 def start(command: list[str], environ: Mapping[str, str], events: int, *, own_stdin: bool) -> subprocess.Popen[bytes]:
-    """Start `command` inside the outer user namespace."""
+    """Start the engine inside the outer user namespace."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    if own_stdin:
+        pipes["stdin"] = subprocess.PIPE
+    return _inside(command, environ, (events,), pipes, own_session=True)
+
+
+def run_inside(command: list[str], environ: Mapping[str, str]) -> int:
+    """Run a command inside the outer user namespace, on our own streams; its exit code."""
+    return _inside(command, environ, (), {}, own_session=False).wait()
+
+
+def _inside(
+    command: list[str], environ: Mapping[str, str], passed: tuple[int, ...], pipes: dict[str, int], *, own_session: bool
+) -> subprocess.Popen[bytes]:
     uid, gid, name = os.geteuid(), os.getegid(), _user()
     users, groups = _lent("/etc/subuid", name, uid), _lent("/etc/subgid", name, uid)
     for tool in ("newuidmap", "newgidmap"):
@@ -56,12 +70,12 @@ def start(command: list[str], environ: Mapping[str, str], events: int, *, own_st
     try:
         process = subprocess.Popen(
             helper,
-            stdin=subprocess.PIPE if own_stdin else None,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            pass_fds=(events, ready_write, go_read),
+            stdin=pipes.get("stdin"),
+            stdout=pipes.get("stdout"),
+            stderr=pipes.get("stderr"),
+            pass_fds=(*passed, ready_write, go_read),
             env=dict(environ),
-            start_new_session=True,
+            start_new_session=own_session,
         )
     finally:
         os.close(ready_write)
