@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from sealane_engine.graph.operation import Operation
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sealane_engine.session import Engine
 
 Implementation = Callable[..., Awaitable[Any]]
+F = TypeVar("F", bound=Implementation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +55,8 @@ class Fields:
         self.type_name = type_name
         self.table: dict[str, Implementation] = {}
 
-    def __call__(self, name: str) -> Callable[[Implementation], Implementation]:
-        def add(implementation: Implementation) -> Implementation:
+    def __call__(self, name: str) -> Callable[[F], F]:
+        def add(implementation: F) -> F:
             self.table[name] = implementation
             return implementation
 
