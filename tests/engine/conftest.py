@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -25,10 +25,12 @@ class Debian:
 
     home: Path
     layer: str
+    made: list[Path] = field(default_factory=list)
 
     def staging(self, name: str) -> str:
         """A new writable staging; its path relative to the home."""
         rel = f"s/{name}-{os.urandom(6).hex()}"
+        self.made.append(self.home / rel)
         for part in ("fs", "work"):
             path = self.home / rel / part
             path.mkdir(parents=True, mode=0o755)
@@ -87,8 +89,7 @@ def _shift(path: Path) -> None:
 
 @pytest.fixture
 def debian(debian_layer: Debian) -> Iterator[Debian]:
-    """The layer, and an empty set of stagings afterwards."""
-    before = set((debian_layer.home / "s").iterdir())
+    """The layer; stagings that the test makes are removed afterwards."""
     yield debian_layer
-    for path in set((debian_layer.home / "s").iterdir()) - before:
-        shutil.rmtree(path)
+    while debian_layer.made:
+        shutil.rmtree(debian_layer.made.pop())
