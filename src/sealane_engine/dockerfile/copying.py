@@ -14,6 +14,7 @@ from sealane_engine.oci import apply, streams
 
 if TYPE_CHECKING:
     from sealane_engine.dockerfile.build import CopyStep
+    from sealane_engine.oci.lower import Lower
     from sealane_engine.store.store import Store
     from sealane_engine.store.tree import Tree
     from sealane_engine.store.view import Entry, TreeView
@@ -149,7 +150,7 @@ def _unpack(store: Store, base: Tree, source: TreeView, path: str, archive: appl
     staging = store.staging(base)
     try:
         with source.open(f"/{path}") as file, closing(_plain(file)) as stream:
-            apply.apply(stream, staging.fs, store.ids, lower=cast("apply.Lower", store.view(base)), archive=archive)
+            apply.apply(stream, staging.fs, store.ids, lower=cast("Lower", store.view(base)), archive=archive)
         return base.on(store.commit(staging))
     except BaseException:
         staging.discard()

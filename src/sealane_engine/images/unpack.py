@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from sealane_engine.errors import ImageError
 from sealane_engine.oci import apply, blobs, chains, streams
 from sealane_engine.oci.limits import LayerLimits
+from sealane_engine.store.disk import guarded
 
 if TYPE_CHECKING:
     from sealane_engine.oci.descriptor import Descriptor
+    from sealane_engine.oci.lower import Lower
     from sealane_engine.store.store import Store
     from sealane_engine.store.tree import Tree
 
@@ -44,7 +46,7 @@ def unpack_layer(
     limits = LayerLimits()
     staging = store.staging(parent)
     try:
-        with ExitStack() as stack:
+        with guarded(store.home), ExitStack() as stack:
             source = stack.enter_context(open_blob())
             verified = streams.Verified(source, descriptor, name)
             plain = streams.decompress(cast("BinaryIO", verified))
@@ -52,7 +54,7 @@ def unpack_layer(
             hashed = streams.Hashed(cast("BinaryIO", plain), limits.total_bytes + _HEADERS_BYTES)
             apply.apply(
                 cast("BinaryIO", hashed), staging.fs, store.ids,
-                lower=cast("apply.Lower", store.view(parent)), limits=limits,
+                lower=cast("Lower", store.view(parent)), limits=limits,
             )  # fmt: skip
             while verified.read(streams.CHUNK):  # what comes after the stream's end is part of the blob
                 pass

@@ -11,20 +11,23 @@ steps' ids. Device nodes are left out: a sandbox brings its own /dev.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import stat
 import tarfile
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO
 
 from sealane_engine.errors import ImageError
 from sealane_engine.oci import xattrs
 from sealane_engine.oci.limits import LayerLimits, too_large
+from sealane_engine.oci.lower import Nothing
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from sealane_engine.oci.lower import Lower
     from sealane_engine.sandbox.ids import IdRange
 
 WHITEOUT_PREFIX = ".wh."
@@ -35,45 +38,21 @@ MAX_HEADER_BYTES = 1 << 20
 _EXTENSIONS = (
     tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK,
 )  # fmt: skip
+_IMPOSSIBLE = frozenset(
+    {
+        errno.ENAMETOOLONG,
+        errno.EINVAL,
+        errno.ELOOP,
+        errno.EEXIST,
+        errno.ENOTDIR,
+        errno.EISDIR,
+        errno.ENOTEMPTY,
+        errno.EMLINK,
+    }
+)
 _CHUNK = 1 << 20
 _MAX_TIME = 1 << 34
 _DIR_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-
-
-class LowerEntry(Protocol):
-    """What is known of a file in the layers below (`store.view.Entry`)."""
-
-    @property
-    def kind(self) -> str: ...
-    @property
-    def mode(self) -> int: ...
-    @property
-    def uid(self) -> int: ...
-    @property
-    def gid(self) -> int: ...
-    @property
-    def mtime_ns(self) -> int: ...
-
-
-class Lower(Protocol):
-    """The layers below (`store.view.TreeView`). Paths are real: no component but the last is a link."""
-
-    def lstat(self, path: str) -> LowerEntry | None: ...
-    def readlink(self, path: str) -> str: ...
-    def open(self, path: str) -> BinaryIO: ...
-
-
-class Nothing:
-    """Below the first layer."""
-
-    def lstat(self, path: str) -> LowerEntry | None:  # noqa: ARG002
-        return None
-
-    def readlink(self, path: str) -> str:
-        raise FileNotFoundError(path)
-
-    def open(self, path: str) -> BinaryIO:
-        raise FileNotFoundError(path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +95,10 @@ def apply(
         layer.finish()
     except (tarfile.TarError, EOFError, UnicodeError, ValueError) as error:
         raise ImageError(f"layer is not a valid tar stream: {error}", reason="bad-layer") from error
+    except OSError as error:
+        if error.errno in _IMPOSSIBLE:
+            raise ImageError(f"layer can't be unpacked: {error}", reason="bad-layer") from error
+        raise
     finally:
         layer.close()
     while stream.read(_CHUNK):  # padding after the end marker: part of the digest
@@ -215,7 +198,7 @@ class _Layer:
         path = _join(parent, name)
         there = _lstat(directory, name)
         if there is None or not stat.S_ISDIR(there.st_mode):
-            replaced = there is not None and _is_whiteout(there)
+            replaced = _is_whiteout(there)
             self._clear(directory, name)
             os.mkdir(name, 0o700, dir_fd=directory)
             if replaced:
@@ -253,20 +236,27 @@ class _Layer:
         source_parent, source_name = self._resolve_parent(parts), parts[-1]
         if (source_parent, source_name) == (parent, name):
             return
-        source = self._open(source_parent)
+        source = self._source_directory(source_parent, source_name, member)
         try:
             there = _lstat(source, source_name)
-            if there is None or _is_whiteout(there):
-                if there is not None or not self._copy_up(source, source_parent, source_name):
-                    raise ImageError(
-                        f"layer links {member.name} to {member.linkname}, which isn't there", reason="bad-layer"
-                    )
-            elif stat.S_ISDIR(there.st_mode):
+            if there is not None and stat.S_ISDIR(there.st_mode):
                 raise ImageError(f"layer links {member.name} to a directory", reason="bad-layer")
+            if (there is None and not self._copy_up(source, source_parent, source_name)) or _is_whiteout(there):
+                raise _no_target(member)
             self._clear(directory, name)
             os.link(source_name, name, src_dir_fd=source, dst_dir_fd=directory, follow_symlinks=False)
         finally:
             os.close(source)
+
+    def _source_directory(self, parent: str, name: str, member: tarfile.TarInfo) -> int:
+        """A descriptor of the directory that a hard link's target is in; made if only the layers below have it."""
+        try:
+            return self._open(parent)
+        except OSError:
+            path = _join(parent, name)
+            if self._hidden(path) or self.lower.lstat(path) is None:
+                raise _no_target(member) from None
+            return self._make(parent)
 
     def _copy_up(self, directory: int, parent: str, name: str) -> bool:
         path = _join(parent, name)
@@ -409,6 +399,11 @@ class _Layer:
         if self._last is not None and self._last[0] == path:
             return self._last[1]
         self._forget()
+        self._last = path, self._make(path)
+        return self._last[1]
+
+    def _make(self, path: str) -> int:
+        """A new descriptor of a directory of this layer, made when it isn't there."""
         fd = os.dup(self._root)
         done = ""
         for part in path.split("/"):
@@ -420,7 +415,6 @@ class _Layer:
             finally:
                 os.close(fd)
             fd = inner
-        self._last = path, fd
         return fd
 
     def _enter(self, fd: int, name: str, path: str) -> int:
@@ -440,7 +434,7 @@ class _Layer:
             os.fchown(inner, self.ids.outer(0), self.ids.outer(0))
             os.fchmod(inner, 0o755)
             self._times[path] = 0
-        if there is not None and _is_whiteout(there):
+        if _is_whiteout(there):
             self._make_opaque(path)
         return inner
 
@@ -468,8 +462,12 @@ def _lstat(directory: int, name: str) -> os.stat_result | None:
         return None
 
 
-def _is_whiteout(there: os.stat_result) -> bool:
-    return stat.S_ISCHR(there.st_mode) and there.st_rdev == 0
+def _no_target(member: tarfile.TarInfo) -> ImageError:
+    return ImageError(f"layer links {member.name} to {member.linkname}, which isn't there", reason="bad-layer")
+
+
+def _is_whiteout(there: os.stat_result | None) -> bool:
+    return there is not None and stat.S_ISCHR(there.st_mode) and there.st_rdev == 0
 
 
 def _mtime_ns(member: tarfile.TarInfo) -> int:
