@@ -1,0 +1,241 @@
+"""Where an image comes from: the store, then its registry, then the catalog; one download for all who ask."""
+
+import asyncio
+import collections
+import contextlib
+import json
+import tarfile
+
+import pytest
+
+from sealane_engine.errors import ImageError, InvalidInput, NotFound
+from sealane_engine.events import Events
+from sealane_engine.images.catalog import index
+from sealane_engine.images.catalog.recipe import Recipe
+from sealane_engine.images.flight import Flights
+from sealane_engine.images.images import Images
+from sealane_engine.oci import manifest, reference
+from sealane_engine.oci.layout import ImageSpec, write_layout
+
+CONFIG = {"architecture": "amd64", "os": "linux", "config": {"Cmd": ["x"]}}
+
+
+class Registry:
+    """Serves one image of a layout on loopback and counts what it is asked for."""
+
+    def __init__(self, path):
+        with tarfile.open(path) as archive:
+            files = {each.name: archive.extractfile(each).read() for each in archive if each.isfile()}
+        self.blobs = {"sha256:" + name[13:]: data for name, data in files.items() if name.startswith("blobs/")}
+        self.top = json.loads(files["index.json"])["manifests"][0]["digest"]
+        self.asked = collections.Counter()
+        self.blob_wanted = asyncio.Event()
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def __aenter__(self):
+        self.server = await asyncio.start_server(self.serve, "127.0.0.1", 0)
+        self.host = f"127.0.0.1:{self.server.sockets[0].getsockname()[1]}"
+        return self
+
+    async def __aexit__(self, *_):
+        self.server.close()
+        await self.server.wait_closed()
+
+    async def serve(self, reader, writer):
+        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+            request = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[0]
+            path = request.split()[1]
+            kind, _, name = path.removeprefix("/v2/app/").partition("/")
+            self.asked[path] += 1
+            if kind == "blobs":
+                self.blob_wanted.set()
+                await self.gate.wait()
+            data = self.blobs.get(self.top if name == "1" else name)
+            status = "404 No" if data is None else "200 OK"
+            data = data or b"{}"
+            writer.write(
+                f"HTTP/1.1 {status}\r\nContent-Length: {len(data)}\r\nConnection: close\r\n\r\n".encode() + data
+            )
+            await writer.drain()
+        writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
+
+
+@pytest.fixture
+def archive(store, tree, tmp_path):
+    path = tmp_path / "image.tar"
+    write_layout(store, [ImageSpec(CONFIG, tree, "linux/amd64")], path)
+    return path
+
+
+@pytest.fixture
+def events():
+    seen = []
+    source = Events()
+    source.listen(lambda event: seen.append((event.kind, dict(event.data))))
+    source.seen = seen
+    return source
+
+
+def run(store, events, archive, action):
+    async def main():
+        async with Registry(archive) as registry:
+            images = Images(store, events)
+            try:
+                return await action(images, registry)
+            finally:
+                await images.close()
+
+    return asyncio.run(main())
+
+
+def test_an_image_is_pulled_and_then_known(other_store, events, archive, store, tree):
+    async def action(images, registry):
+        image = await images.resolve(f"{registry.host}/app:1")
+        got = await images.unpack(image)
+        again = await images.resolve(f"{registry.host}/app:1")
+        pinned = await images.resolve(again.ref)
+        assert await images.unpack(again) == await images.unpack(pinned) == got
+        return image, again, got, registry
+
+    image, again, got, registry = run(other_store, events, archive, action)
+    assert (image.origin, again.origin) == ("registry", "store")
+    assert image.digest == again.digest == registry.top
+    assert image.ref == f"{registry.host}/app:1@{registry.top}"
+    assert other_store.view(got).digest("/") == store.view(tree).digest("/")
+    assert set(registry.asked.values()) == {1}
+    assert [data["origin"] for kind, data in events.seen if kind == "image"] == ["registry", "store", "store"]
+
+
+def test_eight_who_want_one_image_download_it_once_and_the_first_may_leave(other_store, events, archive):
+    async def action(images, registry):
+        async def one():
+            return await images.unpack(await images.resolve(f"{registry.host}/app:1"))
+
+        registry.gate.clear()
+        tasks = [asyncio.create_task(one()) for _ in range(8)]
+        await registry.blob_wanted.wait()
+        tasks[0].cancel()
+        registry.gate.set()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert isinstance(results[0], asyncio.CancelledError)
+        assert len(set(results[1:])) == 1
+        return registry
+
+    registry = run(other_store, events, archive, action)
+    assert {path: count for path, count in registry.asked.items() if count > 1} == {}
+
+
+def test_a_lying_blob_leaves_nothing(other_store, events, archive):
+    async def action(images, registry):
+        body = json.loads(registry.blobs[registry.top])
+        digest = body["layers"][0]["digest"]
+        registry.blobs[digest] = bytes(len(registry.blobs[digest]))
+        with pytest.raises(ImageError) as caught:
+            await images.unpack(await images.resolve(f"{registry.host}/app:1"))
+        assert caught.value.reason == "digest-mismatch"
+        assert not other_store.has_blob(digest)
+
+    run(other_store, events, archive, action)
+    assert [result for result in other_store.results() if result.kind == "image-layer"] == []
+
+
+def test_layers_of_a_foreign_kind_are_refused(other_store, events, archive):
+    async def action(images, registry):
+        body = json.loads(registry.blobs[registry.top])
+        body["layers"][0]["mediaType"] = "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
+        body["layers"][0]["urls"] = ["http://169.254.169.254/"]
+        text = manifest.canonical(body)
+        registry.top = manifest.digest(text)
+        registry.blobs[registry.top] = text
+        with pytest.raises(ImageError) as caught:
+            await images.resolve(f"{registry.host}/app:1")
+        assert caught.value.reason == "bad-manifest"
+
+    run(other_store, events, archive, action)
+
+
+def test_an_image_that_a_registry_does_not_have(other_store, events, archive):
+    async def action(images, registry):
+        with pytest.raises(NotFound) as caught:
+            await images.resolve(f"{registry.host}/app:2")
+        ref = f"{registry.host}/app:2"
+        assert caught.value.message == f'failed to resolve image "{ref}" (platform: "linux/amd64"): {ref}: not found'
+
+    run(other_store, events, archive, action)
+
+
+def test_an_unreachable_registry_is_asked_once_and_the_catalog_is_named(store, events):
+    async def main():
+        images = Images(store, events)
+        with pytest.raises(NotFound) as caught:
+            await images.resolve("127.0.0.1:9/nothing:1")
+        await images.close()
+        return caught.value
+
+    error = asyncio.run(main())
+    assert error.reason == "image-not-found"
+    assert "python:3.11-slim" in error.hint
+    assert store.memo("registry-down", "127.0.0.1:9")
+
+
+def test_what_was_pulled_is_used_when_its_registry_is_gone(other_store, events, archive, monkeypatch):
+    monkeypatch.setattr("sealane_engine.images.remote.TAG_FRESH_SECONDS", -1.0)
+
+    async def action(images, registry):
+        ref = f"{registry.host}/app:1"
+        await images.unpack(await images.resolve(ref))
+        await registry.__aexit__()
+        return await images.resolve(ref)
+
+    assert run(other_store, events, archive, action).origin == "store"
+
+
+def test_a_bad_reference_is_refused_before_anything_is_asked(store, events):
+    with pytest.raises(InvalidInput, match=r"^failed to parse image address UPPER CASE//: invalid reference format$"):
+        asyncio.run(Images(store, events).resolve("UPPER CASE//"))
+
+
+def test_the_catalog_stands_in_for_these():
+    for name in (
+        "debian:bookworm-slim",
+        "python:3.11-slim",
+        "python:3.9-slim",
+        "python:3.13-slim",
+        "postgres:15",
+        "redis:7",
+        "node:18-slim",
+    ):
+        assert index.find(reference.parse(name)) is not None, name
+    assert index.find(reference.parse("debian:no-such-tag-ever")) is None
+    assert index.find(reference.parse("ghcr.io/library/debian:bookworm-slim")) is None
+    assert len(index.names()) == len(set(index.names()))
+
+
+def test_a_recipe_that_changes_builds_another_image():
+    one, two = (Recipe("x", "bookworm", ("x",), packages=packages) for packages in (("a",), ("b",)))
+    assert one.key("amd64") != two.key("amd64")
+    assert one.key("amd64") != one.key("arm64")
+
+
+def test_the_last_one_who_leaves_ends_the_work():
+    async def main():
+        flights, ended, begun = Flights(), [], asyncio.Event()
+
+        async def work():
+            begun.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.append(True)
+
+        tasks = [asyncio.create_task(flights.join("k", work)) for _ in range(3)]
+        await begun.wait()
+        for count, task in enumerate(tasks, 1):
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            assert bool(ended) == (count == 3)
+
+    asyncio.run(main())
