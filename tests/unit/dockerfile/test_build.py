@@ -102,7 +102,7 @@ def test_mounts_of_run(built):
 
 
 def test_a_bad_mount_names_the_line(built):
-    with pytest.raises(InvalidInput, match="line 2.*unsupported mount type") as caught:
+    with pytest.raises(InvalidInput, match=r"line 2.*unsupported mount type") as caught:
         built("FROM b\nRUN --mount=type=magic,target=/x true\n")
     assert caught.value.reason == "dockerfile-bad-mount"
 
