@@ -78,7 +78,7 @@ def directory_key(sources: tuple[tuple[str, str], ...]) -> str:
 
 
 def files_key(layer: str, directory: str) -> str:
-    return f"{layer.partition('/')[0]}:{json.dumps(f'{layer}/{directory}')}"
+    return f"{layer.partition('/')[0]}:{json.dumps(f'{layer}/{directory}'.rstrip('/'))}"
 
 
 class _Work:

@@ -170,7 +170,9 @@ class _Build:
     def __init__(self, store: Store, view: TreeView, source: Source, target: str, rules: Rules) -> None:
         self.store = store
         self.view = view
+        self.origin = source
         self.source = os.fspath(store.layer_path(source[0]) / source[1])
+        self.made: list[str] = []
         self.target = target
         self.rules = rules
         self.times: list[tuple[str, tuple[int, int]]] = []
@@ -183,10 +185,24 @@ class _Build:
                 self._fill(root)
                 for path, times in reversed(self.times):
                     os.utime(path, ns=times)
-            return self.store.commit(staging)
+            layer = self.store.commit(staging)
         except BaseException:
             staging.discard()
             raise
+        if layer:
+            self._carry_digests(layer)
+        return layer
+
+    def _carry_digests(self, layer: str) -> None:
+        """What is known of the source's files is true of their copies."""
+        name, rel = self.origin
+        rows = []
+        for directory in ("", *self.made):
+            known = self.store.memo("files", files_key(name, "/".join(part for part in (rel, directory) if part)))
+            if known is not None:
+                place = "/".join(part for part in (self.target[1:], directory) if part)
+                rows.append((files_key(layer, place), known))
+        self.store.put_memos("files", rows)
 
     def _way(self, fs: str) -> str:
         """The destination in the new layer, its parents as the tree has them."""
@@ -242,6 +258,7 @@ class _Build:
             os.mkdir(real, 0o700)
             source = f"{self.source}/{path}"
             self._directory(source, pending.pop(path), real)
+            self.made.append(path)
             if disk.is_opaque(source):
                 disk.set_opaque(real)
 

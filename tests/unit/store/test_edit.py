@@ -210,6 +210,15 @@ class TestCopyDirectory:
         source = make({"a": "1"})
         assert copy(store, Tree(), source, "/") == source
 
+    def test_files_whose_digest_is_known_are_not_read_again(self, store, make, monkeypatch):
+        source = make({"a": "1", "d/b": "2", "d/c.txt": "3"})
+        store.view(source).digest()
+        tree = copy(store, make({"base": ""}), source, "/x/src", match=Filter(exclude=["**/*.txt"]))
+        expected = make({"base": "", "x/src/a": "1", "x/src/d/b": "2"})
+        digest = store.view(expected).digest("/x/src")
+        monkeypatch.setattr("sealane_engine.store.digest.hash_file", None)
+        assert store.view(tree).digest("/x/src") == digest
+
     def test_keeps_the_metadata_of_the_directories_above(self, store, make):
         base = make({"top/": 0o700})
         tree = copy(store, base, make({"f": "1"}), "/top/new/src")
