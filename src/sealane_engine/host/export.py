@@ -168,7 +168,8 @@ def _open_directory(folder: int, name: str) -> int:
 
 def _has_already(entry: Entry, folder: int, name: str) -> bool:
     """Whether a file of ours with these bytes is there; its mode and time are set right. Reading is far cheaper than
-    replacing, for which some file systems wait until the new bytes are on disk."""
+    replacing, for which some file systems wait until the new bytes are on disk.
+    """
     try:
         target = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
     except OSError:
