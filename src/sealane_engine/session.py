@@ -193,6 +193,7 @@ async def open_engine(options: Options, events: Events) -> AsyncIterator[Engine]
             clients=engine.clients, resolver=engine.resolver, ids=engine.ids, schema=engine.schema_of, hooks=hooks
         )
         engine.server = await stack.enter_async_context(Server(endpoint))
+        stack.push_async_callback(engine.modules.aclose)
         syncing = asyncio.create_task(_sync(engine.store))
         stack.callback(syncing.cancel)
         yield engine

@@ -116,6 +116,13 @@ class Plain:
             self._line(number, f"{name} {'ERROR' if failed(event) else 'DONE'} [{took:.1f}s]")
             if failed(event):
                 self._line(number, f"! {event.get('error') or 'exit code: ' + str(event.get('exit_code'))}")
+        elif kind == "service-start":
+            number, name = self._number(), f"service {titled(event)}"
+            self._steps[key] = (number, name, time.monotonic())
+            self._line(number, f"{name}: {event.get('command', '')}")
+        elif kind == "service-ready" and key in self._steps:
+            number, name, _ = self._steps[key]
+            self._line(number, f"{name} READY [{float(event.get('seconds') or 0):.1f}s]")
         elif kind == "log" and self._logs and not self._quiet:
             self._log(event, key)
         elif kind == "cache" and event.get("verdict") == "hit":

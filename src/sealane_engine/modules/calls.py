@@ -51,12 +51,17 @@ class FunctionCall:
     inputs: tuple[tuple[str, Any], ...] = ()
     value: Any = None
     error: ErrorObject | None = None
-    answered: bool = False
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def answered(self) -> bool:
+        return self.done.is_set()
 
     def answer(self, *, value: Any = None, error: ErrorObject | None = None) -> None:
         if self.answered:
             raise InvalidInput("function call return already set", reason="returned-twice")
-        self.value, self.error, self.answered = value, error, True
+        self.value, self.error = value, error
+        self.done.set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +108,12 @@ async def run_call(ctx: Context, module: Module, call: FunctionCall, label: str)
         parent=ctx.client.id, namespace=f"module:{source.needs_config().name}", call=call, module=module
     )
     env = (*runtime.env, ("TRACEPARENT", ctx.client.traceparent)) if ctx.client.traceparent else runtime.env
-    code, _, stderr = await ctx.engine.run_nested(runtime.container, CALL, env, client)
+    process = ctx.engine.run_nested(runtime.container, CALL, env, client)
+    ended = await ctx.engine.modules.until(call.done, process)
     if call.error is not None:
         raise _error(call.error)
     if not call.answered:
+        code, _, stderr = ended
         if code:
             raise EngineError(
                 f'the process of function "{label}" ended with exit code {code}',

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from sealane_engine.graph.flight import Flight
@@ -17,6 +18,7 @@ class Modules:
     def __init__(self) -> None:
         self._runtimes: dict[str, Runtime] = {}
         self._flight: Flight[Any] = Flight()
+        self._ending: set[asyncio.Task[Any]] = set()
         self.fields: dict[tuple[str, str], str] = {}
         """(type, field) of every module that is served → the module's digest."""
 
@@ -26,3 +28,36 @@ class Modules:
         if found is None:
             found = self._runtimes[digest] = await self._flight.do(digest, make)
         return found
+
+    async def until(self, answered: asyncio.Event, process: Coroutine[Any, Any, Any]) -> Any:
+        """Run a module's process until it has answered or ended; what it still does then is nobody's wait.
+
+        Answers what the process left, None when it has answered before its end.
+        """
+        running = asyncio.create_task(process)
+        waiting = asyncio.create_task(answered.wait())
+        try:
+            await asyncio.wait((running, waiting), return_when=asyncio.FIRST_COMPLETED)
+        except BaseException:
+            running.cancel()
+            await asyncio.wait((running,))
+            raise
+        finally:
+            waiting.cancel()
+        if running.done():
+            return running.result()
+        self._ending.add(running)
+        running.add_done_callback(self._ended)
+        return None
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._ending.discard(task)
+        if not task.cancelled():
+            task.exception()  # it has answered: how it ended changes nothing
+
+    async def aclose(self) -> None:
+        """End the processes that have answered."""
+        for task in tuple(self._ending):
+            task.cancel()
+        if self._ending:
+            await asyncio.wait(tuple(self._ending))
