@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
@@ -13,9 +12,10 @@ from sealane_engine.graph.output import Capture, for_error
 from sealane_engine.graph.prepare import hosts_file
 from sealane_engine.sandbox.plan import Command, Content, Mount, Overlay, Plan
 from sealane_engine.secrets.scrub import Scrubber
-from sealane_engine.store.view import TreeView
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sealane_engine.events import Events
     from sealane_engine.host.trust_layer import TrustLayers
     from sealane_engine.net.network import Network
@@ -42,14 +42,14 @@ class RawRunner:
         async with AsyncExitStack() as stack:
             staging = self._store.staging(tree)
             stack.callback(staging.discard)
-            trust = await asyncio.to_thread(self._trust.layer_for, TreeView(self._store, tree))
             lowers = tuple(self._store.layer_rel(layer) for layer in tree.layers)
             own = (
                 Mount("/etc/resolv.conf", Content(self._network.resolv_conf(), mode=0o644)),
                 Mount("/etc/hosts", Content(hosts_file({}, HOSTNAME), mode=0o644)),
             )
             plan = Plan(
-                root=Overlay((*lowers, *trust), staging.rel),
+                # Without the host's trust: `update-ca-certificates` would write it into the image.
+                root=Overlay(lowers, staging.rel),
                 command=Command(args, tuple(env.items()), cwd),
                 mounts=(*own, *mounts),
                 hostname=HOSTNAME,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import ssl
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 MAIN, SECURITY = "http://deb.debian.org/debian", "http://deb.debian.org/debian-security"
 
+_BUNDLES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 _SUITES = "buster|bullseye|bookworm|trixie|forky|sid|oldoldstable|oldstable|stable|testing|unstable"
 _MAIN_SUITE = re.compile(rf"(?:{_SUITES})(?:-updates|-backports)?")
 _SECURITY_SUITE = re.compile(rf"(?:{_SUITES})(?:-security|/updates)")
@@ -41,10 +44,19 @@ class Apt:
         """The one-line sources of suites, security updates included."""
         return "".join(_sources(each, self.main, self.security) for each in (suite, *also))
 
-    def configuration(self, suite: str) -> str:
-        """What goes into apt.conf to install packages of `suite`, the others standing in for what it doesn't have."""
-        preferred = f'APT::Default-Release "/^{suite}(|-security|-updates)$/";'
-        return "\n".join((*self.settings, preferred, ""))
+    def configuration(self, suite: str, authorities: str = "") -> str:
+        """What goes into apt.conf to install packages of `suite`, the others standing in for what it doesn't have.
+
+        `authorities` is a file of certificate authorities, for mirrors that speak HTTPS.
+        """
+        lines = [*self.settings, f'APT::Default-Release "/^{suite}(|-security|-updates)$/";']
+        if authorities:
+            lines.append(f'Acquire::https::CaInfo "{authorities}";')
+        return "\n".join((*lines, ""))
+
+    @property
+    def needs_authorities(self) -> bool:
+        return any(uri.startswith("https:") for uri in (self.main, self.security))
 
 
 def official_sources(suite: str) -> str:
@@ -75,6 +87,15 @@ def of_host(root: Path = Path("/")) -> Apt:
         if security is None and _SECURITY_SUITE.fullmatch(suite):
             security = uri.rstrip("/")
     return Apt(main or MAIN, security or (SECURITY if main in (None, MAIN) else _sibling(main or MAIN)), _settings())
+
+
+def authorities() -> bytes:
+    """The certificate authorities that this host trusts, b"" if it has no list of them."""
+    names = (os.environ.get("SSL_CERT_FILE", ""), ssl.get_default_verify_paths().cafile or "", *_BUNDLES)
+    for name in names:
+        if name and Path(name).is_file():
+            return Path(name).read_bytes()
+    return b""
 
 
 def require_keyring() -> None:

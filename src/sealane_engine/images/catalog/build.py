@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 LISTS_FRESH_SECONDS = 3600
 _LISTS, _ARCHIVES = "/var/lib/apt/lists", "/var/cache/apt/archives"
+_AUTHORITIES = "/etc/apt/authorities.pem"
 _NAMESPACE = "catalog"
 
 # What two builds would differ in. Times are set back afterwards, from outside: removing mount targets changes them.
@@ -46,7 +47,8 @@ apt-get -q -o APT::Keep-Downloaded-Packages=true -o Dpkg::Options::=--force-conf
 class Run(Protocol):
     """Run a command on a tree in a sandbox, as root, with network, never answered from a cache.
 
-    Answers the tree after it (mounts left out). Raises ExecError.
+    The command sees nothing of this host but the mounts: not its certificate authorities, for one, which a package
+    would copy into the image. Answers the tree after it (mounts left out). Raises ExecError.
     """
 
     async def __call__(
@@ -221,10 +223,15 @@ class Catalog:
         host = apt.of_host()
         # An image's own: two installations at once would wait for, or trip over, each other's downloads.
         archives = self._store.volume(_NAMESPACE, f"archives {architecture} {recipe.name}")
+        trust = apt.authorities() if host.needs_authorities else b""
+        files = {
+            "/etc/apt/sources.list.d/debian.sources": b"",
+            "/etc/apt/sources.list": host.sources(recipe.suite, *recipe.also).encode(),
+            "/etc/apt/apt.conf.d/90host": host.configuration(recipe.suite, _AUTHORITIES if trust else "").encode(),
+            **({_AUTHORITIES: trust} if trust else {}),
+        }
         return (
-            Mount("/etc/apt/sources.list.d/debian.sources", Content(b"", mode=0o644)),
-            Mount("/etc/apt/sources.list", Content(host.sources(recipe.suite, *recipe.also).encode(), mode=0o644)),
-            Mount("/etc/apt/apt.conf.d/90host", Content(host.configuration(recipe.suite).encode(), mode=0o644)),
+            *(Mount(path, Content(data, mode=0o644)) for path, data in files.items()),
             Mount(_LISTS, Bind(lists.rel)),
             Mount(_ARCHIVES, Bind(archives.rel)),
         )

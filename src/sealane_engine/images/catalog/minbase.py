@@ -61,12 +61,17 @@ _FILES = {
     "etc/machine-id": ("", 0o444),
 }
 _REMOVE = (
+    "etc/.pwd.lock",
     "etc/apt/apt.conf.d/99mmdebstrap",
     "etc/apt/sources.list",
     "etc/apt/sources.list.d",
     "etc/dpkg/dpkg.cfg.d/99mmdebstrap",
+    "etc/group-",
+    "etc/gshadow-",
     "etc/hostname",
+    "etc/passwd-",
     "etc/resolv.conf",
+    "etc/shadow-",
     "var/cache/apt/archives",
     "var/cache/debconf/config.dat-old",
     "var/cache/debconf/templates.dat-old",
