@@ -44,7 +44,7 @@ class Modules:
             raise
         finally:
             waiting.cancel()
-        if running.done():
+        if not answered.is_set():
             return running.result()
         self._ending.add(running)
         running.add_done_callback(self._ended)
