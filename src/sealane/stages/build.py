@@ -79,7 +79,8 @@ async def _try(built: dagger.Container, project: Project, facts: dockerfile.Fact
     build = project.config.build
     start = build.start if build.start is not None else bool(build.health or facts.healthcheck or facts.ports)
     if not start:
-        return "", "built; not started (no HEALTHCHECK, no EXPOSE, no `build.health`)"
+        why = "`build.start` is false" if build.start is False else "no HEALTHCHECK, no EXPOSE, no `build.health`"
+        return "", f"built; not started ({why})"
     url = facts.healthcheck.url if facts.healthcheck else None
     port = build.port or (url[0] if url else None) or next(iter(facts.ports), None)
     path = build.health if build.health is not None else (url[1] if url else "")
