@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sealane_engine import preflight
-from sealane_engine.errors import HostError, ImageError
+from sealane_engine.errors import DiskFull, HostError, ImageError
 from sealane_engine.images.catalog import apt, userns
 
 if TYPE_CHECKING:
@@ -86,6 +86,9 @@ _REMOVE = (
     "var/log/dpkg.log",
 )
 
+ROOM = 512 << 20
+"""Bytes that a bootstrap takes at its peak: package indexes, downloads and what is unpacked."""
+
 
 @dataclass(frozen=True, slots=True)
 class Base:
@@ -98,7 +101,7 @@ async def build(suite: str, architecture: str, *, fs: Path, scratch: Path, lists
     """Bootstrap `suite` into the empty directory `fs`; the package indexes go to `lists` (replaced).
 
     `scratch` is an empty directory for temporary files; all three belong to the steps' root.
-    Raises HostError when mmdebstrap or the keyring is missing, ImageError when the bootstrap failed.
+    Raises HostError when mmdebstrap or the keyring is missing, DiskFull, ImageError when the bootstrap failed.
     """
     command = shutil.which("mmdebstrap")
     if command is None:
@@ -108,6 +111,7 @@ async def build(suite: str, architecture: str, *, fs: Path, scratch: Path, lists
             hint=f"{preflight.install('mmdebstrap')} (or make the image's registry reachable)",
         )
     apt.require_keyring()
+    _require_room(fs, suite)
     host = apt.of_host()
     options = [f"--aptopt={setting}" for setting in (*host.settings, 'Acquire::Languages "none";')]
     options += [f"--dpkgopt={line}" for line in _EXCLUDES.splitlines()]
@@ -134,6 +138,18 @@ async def build(suite: str, architecture: str, *, fs: Path, scratch: Path, lists
     _tidy(fs, suite, ids)
     clamp(fs, epoch)
     return Base(epoch)
+
+
+def _require_room(fs: Path, suite: str) -> None:
+    """Asked first: on a disk that fills up meanwhile apt's downloads hang instead of failing."""
+    numbers = os.statvfs(fs)
+    free = numbers.f_bavail * numbers.f_frsize
+    if free < ROOM:
+        raise DiskFull(
+            f"no space left for a base image of Debian {suite}: it takes {ROOM >> 20} MiB while it is built, and "
+            f"{free >> 20} are free at {fs}",
+            hint="free some space (`sealane cache prune` removes what no run uses), then call again",
+        )
 
 
 def release_time(lists: Path) -> int:
