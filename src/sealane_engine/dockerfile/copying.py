@@ -55,9 +55,12 @@ def copy_into(
                 archives.append(path)
                 continue
             target = f"{dest.rstrip('/')}/{_parent(path, entry, step)}/" if step.parents else dest
+            there = edit.view.stat(target)
             edit.mkdir(target if entry.kind == "dir" else _directory(target), 0o755, uid, gid)
             kept = _below(match, path, step)
             edit.copy(source, f"/{path}", target, match=kept, uid=uid, gid=gid, mode=mode)
+            if there is not None and there.kind == "dir" and entry.kind == "dir":
+                edit.chown(target, there.uid, there.gid, recursive=False)  # the destination itself stays whose it was
     tree = edit.tree
     for path in archives:
         tree = _unpack(store, tree, source, path, apply.Archive(dest, owner))

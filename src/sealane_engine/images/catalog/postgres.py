@@ -165,6 +165,7 @@ _SCRIPT = """
 localedef -i en_US -c -f UTF-8 -A /usr/share/locale/locale.alias en_US.UTF-8
 rm -f /etc/ssl/certs/ssl-cert-snakeoil.pem /etc/ssl/private/ssl-cert-snakeoil.key
 find /etc/ssl/certs -xtype l -delete
+sed -i 's,^ NEW = /tmp/.*, NEW = ,' /var/cache/debconf/config.dat
 sed -i "s/^#\\?listen_addresses *= *'localhost'/listen_addresses = '*'/" /usr/share/postgresql/15/postgresql.conf.sample
 grep -q "^listen_addresses = '\\*'" /usr/share/postgresql/15/postgresql.conf.sample
 install --directory --owner postgres --group postgres --mode 3777 /var/run/postgresql
