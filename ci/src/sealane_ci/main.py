@@ -84,6 +84,11 @@ class Sealane:
             return runs.passed(await runs.whole(self.source))
 
     @function(cache="never")
+    async def run(self) -> str:
+        """The same as `pipeline`: Dagger 0.21's command line hides a function of that name."""
+        return await self.pipeline()
+
+    @function(cache="never")
     async def report(self) -> dagger.Directory:
         """Run every stage; all reports, logs and run.json. Never fails for what was found."""
         with told():

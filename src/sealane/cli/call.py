@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 from sealane.cli import chain as chains
 from sealane.cli import query, schema
@@ -67,11 +68,16 @@ def _run(options: Options, head: chains.Head, progress: Progress) -> int:
             _call(opened, types, chain, selections, progress, output=chain.output)
             return 0
         failure: SealaneError | None = None
-        try:
-            _call(opened, types, chain, selections, progress, output="")
-        except SealaneError as error:
-            failure = error
-        report.export(opened.session)
+        with ThreadPoolExecutor(1) as beside:
+            # Both ask for the same steps: the engine runs each once for the two of them, a failing one too.
+            exported = beside.submit(report.export, opened.session)
+            try:
+                _call(opened, types, chain, selections, progress, output="")
+            except SealaneError as error:
+                failure = error
+            exported.result()
+        progress.close()
+        report.tell()
     report.merge(opened.events)
     if failure is not None:
         raise failure

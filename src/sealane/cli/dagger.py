@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from pathlib import Path
 
 from sealane.cli import chain as chains
 from sealane.cli.engine import dagger_command, exec_dagger
 from sealane.cli.options import Options
 from sealane.cli.pipeline import OUT
+
+RUN = "run"
+"""What a module calls its `pipeline` for Dagger 0.21, whose command line hides a function of that name on Query."""
 
 
 def call(options: Options, words: list[str]) -> int:
@@ -20,9 +22,9 @@ def call(options: Options, words: list[str]) -> int:
         exec_dagger(["call", *given(options), *words], options.environ)
     dagger = dagger_command(options.environ)
     out, plain = without_output(words)
-    plain = through_constructor(plain)
     report = [*plain]
-    report[pipeline_at(report) or 0] = "report"
+    at = pipeline_at(plain) or 0
+    report[at], plain[at] = "report", RUN
     head = [dagger, "call", *given(options)]
     code = subprocess.run([*head, *plain], env=options.environ, check=False).returncode
     if code == 2:
@@ -68,19 +70,6 @@ def pipeline_at(words: list[str]) -> int | None:
         ),
         None,
     )
-
-
-def through_constructor(words: list[str]) -> list[str]:
-    """The module's own name put before its words: Dagger's command line hides a `pipeline` that stands on Query itself."""
-    from sealane_engine.modules.config import find, load
-    from sealane_engine.modules.names import kebab
-
-    ref = chains.read_head(words).mod
-    folder = find(Path(ref or ".").absolute())
-    if folder is None:
-        return words
-    after = next((i + 2 for i, word in enumerate(words) if word in ("-m", "--mod")), 0)
-    return [*words[:after], kebab(load(folder).name), *words[after:]]
 
 
 def without_output(words: list[str]) -> tuple[str, list[str]]:

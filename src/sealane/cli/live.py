@@ -37,7 +37,7 @@ class Live:
         self._lock = threading.RLock()
         self._running: dict[str, _Running] = {}
         self._live: RichLive | None = None
-        self._hits = 0
+        self._hits: set[str] = set()
         self._closed = False
 
     @contextlib.contextmanager
@@ -64,7 +64,7 @@ class Live:
                 bad = failed(event)
                 self._finish(key, self._running[key], "✘" if bad else "✔", "red" if bad else "green", tail=bad)
             elif kind == "cache" and event.get("verdict") == "hit":
-                self._hits += 1
+                self._hits.add(key)
             elif kind == "warning":
                 self._print(f"[yellow]warning:[/] {_escape(str(event.get('message')))}")
 
@@ -74,7 +74,7 @@ class Live:
                 return
             self._closed = True
             if self._hits:
-                self._print(f"[dim]$ {self._hits} step{'s' if self._hits > 1 else ''} from the cache[/]")
+                self._print(f"[dim]$ {len(self._hits)} step{'s' if len(self._hits) > 1 else ''} from the cache[/]")
             if self._live is not None:
                 self._running.clear()
                 self._live.stop()

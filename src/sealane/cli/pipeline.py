@@ -7,7 +7,7 @@ directory exported to out/ (or to -o), and what only our events know is merged i
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +30,7 @@ class Report:
 
     selections: tuple[query.Selection, ...]
     out: Path
+    failure: list[str] = field(default_factory=list)
 
     def export(self, session: Session) -> None:
         """Write the report. That it can't be had must not hide why the pipeline failed."""
@@ -37,9 +38,14 @@ class Report:
         try:
             query.ask(session, [*self.selections, (f"export(path:{path})", "export")])
         except QueryFailed as error:
-            print(f"No report was written: {error.message}", file=sys.stderr)
-            return
-        print(f'Report saved to "{self.out}".', file=sys.stderr)
+            self.failure.append(error.message)
+
+    def tell(self) -> None:
+        """Say where the report is, or why there is none."""
+        if self.failure:
+            print(f"No report was written: {self.failure[0]}", file=sys.stderr)
+        else:
+            print(f'Report saved to "{self.out}".', file=sys.stderr)
 
     def merge(self, events: list[Event]) -> None:
         """Add cache verdicts, base image origins and steps' logs to the report, where the SDK is there to do it."""

@@ -76,6 +76,7 @@ class Plain:
         self._last = 0
         self._steps: dict[str, tuple[int, str, float]] = {}
         self._unfinished: dict[str, str] = {}
+        self._known: set[str] = set()
 
     @contextlib.contextmanager
     def span(self, name: str) -> Iterator[None]:
@@ -104,6 +105,7 @@ class Plain:
     def _show(self, event: Event) -> None:
         kind, key = event.get("kind"), str(event.get("key", ""))
         if kind == "step-start":
+            self._known.add(key)
             number, name = self._number(), titled(event)
             self._steps[key] = (number, name, time.monotonic())
             self._line(number, name)
@@ -125,7 +127,8 @@ class Plain:
             self._line(number, f"{name} READY [{float(event.get('seconds') or 0):.1f}s]")
         elif kind == "log" and self._logs and not self._quiet:
             self._log(event, key)
-        elif kind == "cache" and event.get("verdict") == "hit":
+        elif kind == "cache" and event.get("verdict") == "hit" and key not in self._known:
+            self._known.add(key)
             self._line(self._number(), f"{titled(event)} CACHED [0.0s]")
         elif kind == "warning":
             self._line(self._number(), f"warning: {event.get('message')}")

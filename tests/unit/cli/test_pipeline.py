@@ -80,20 +80,19 @@ def test_a_module_without_a_report_is_called_like_any_other(sealane):
         (
             ["--source", "x", "pipeline", "--only", "a", "-o", "there"],
             [
-                ["call", "demo", "--source", "x", "pipeline", "--only", "a"],
-                ["call", "demo", "--source", "x", "report", "--only", "a", "-o", "there"],
+                ["call", "--source", "x", "run", "--only", "a"],
+                ["call", "--source", "x", "report", "--only", "a", "-o", "there"],
             ],
         ),
-        (["pipeline"], [["call", "demo", "pipeline"], ["call", "demo", "report", "-o", "out"]]),
+        (["pipeline"], [["call", "run"], ["call", "report", "-o", "out"]]),
         (["lint", "--source", "pipeline"], [["call", "lint", "--source", "pipeline"]]),
     ],
 )
-def test_on_a_dagger_engine_the_real_command_line_gets_the_same_words(tmp_path, monkeypatch, words, commands):
+def test_on_a_dagger_engine_pipeline_goes_by_the_name_that_its_command_line_shows(tmp_path, monkeypatch, words, commands):
     import os
     import subprocess
     import sys
 
-    (tmp_path / "dagger.json").write_text(json.dumps({"name": "demo", "sdk": "python"}))
     dagger = tmp_path / "bin/dagger"
     dagger.parent.mkdir()
     dagger.write_text(
