@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 
 import pytest
 from sealane_cli_fake import Failure, arg, function, object_type
