@@ -26,6 +26,8 @@ CAPABILITIES: dict[str, Callable[[], bool]] = {
     "strace": lambda: shutil.which("strace") is not None,
     "mmdebstrap": lambda: shutil.which("mmdebstrap") is not None,
     "git": lambda: shutil.which("git") is not None,
+    "docker-registry": lambda: shutil.which("docker-registry") is not None,
+    "skopeo": lambda: shutil.which("skopeo") is not None,
     "dagger": lambda: shutil.which("dagger") is not None,
     "tun": lambda: os.access("/dev/net/tun", os.R_OK | os.W_OK),
 }

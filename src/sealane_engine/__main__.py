@@ -45,8 +45,21 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--backend", choices=("launcher", "runc"), default=os.environ.get("SEALANE_BACKEND", "launcher")
     )
-    parser.add_argument("--allow", action="append", default=[], choices=("privileged",), help="what steps may ask for")
+    parser.add_argument(
+        "--allow",
+        action="append",
+        default=[],
+        type=_grant,
+        metavar="privileged|catalog:NAME",
+        help="what steps may ask for; which images built here may be published",
+    )
     return parser
+
+
+def _grant(text: str) -> str:
+    if text == "privileged" or (text.startswith("catalog:") and text != "catalog:"):
+        return text
+    raise argparse.ArgumentTypeError(f"{text!r}: allow privileged, or catalog:NAME")
 
 
 class EventWriter:

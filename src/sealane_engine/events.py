@@ -10,6 +10,7 @@ step-end        key, name, seconds, exit_code, error
 cache           key, name, verdict       "hit" | "miss" | "joined": one per request for a step, with the requester's labels
 log             key, stream, text        a piece of a step's output, secrets already masked
 image           ref, origin, digest      origin is "store" | "registry" | "catalog"
+publish         ref, digest              an image was pushed, and its tag moved
 service-start   name, host, command      service-ready: seconds; service-end: exit_code
 call            module, function, verdict
 lookup          name, type, address   a name that the step with this address asked for; type is "A", "AAAA", …

@@ -38,7 +38,8 @@ SYNC_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How an engine is started. `grants` are what steps may ask for beyond the default (`privileged`)."""
+    """How an engine is started. `grants` are what it may do beyond the default: `privileged` steps, publishing
+    images on a base of the catalog (`catalog:NAME`, `catalog:*`)."""
 
     home: Path
     workdir: Path

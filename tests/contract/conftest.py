@@ -27,9 +27,9 @@ BEHIND_A_PROXY = {
 
 
 @contextmanager
-def session(home: Path, environ: dict[str, str]) -> Iterator[dict[str, str]]:
+def session(home: Path, environ: dict[str, str], *options: str) -> Iterator[dict[str, str]]:
     """An engine for as long as the block runs; what a client needs in its environment to use it."""
-    command = [sys.executable, "-m", "sealane_engine", "--home", str(home)]
+    command = [sys.executable, "-m", "sealane_engine", "--home", str(home), *options]
     with (
         tempfile.TemporaryFile("w+") as log,
         subprocess.Popen(

@@ -12,6 +12,7 @@ SUBJECTS = (
     "container.files",
     "container.images",
     "container.mounts",
+    "container.publish",
     "directory",
     "file",
     "host",

@@ -41,6 +41,7 @@ class Images:
         self._store, self._events = store, events
         self._catalog = Catalog(store, events, run)
         self._remote = Remote(store)
+        self._logins: dict[str, Credentials] = {}
 
     async def resolve(
         self,
@@ -58,6 +59,8 @@ class Images:
         parsed = reference.parse(ref)
         begun = time.monotonic()
         image = await self._resolve(parsed, platform, labels, login)
+        if login is not None:
+            self._logins[image.ref] = login
         seconds = round(time.monotonic() - begun, 3)
         self._events.emit(
             "image",
@@ -75,10 +78,13 @@ class Images:
         return await asyncio.to_thread(load, self._store, Path(path), tag, platform)
 
     async def unpack(self, image: Image, *, login: Credentials | None = None) -> Tree:
-        """The image's root file system. What is in the store already is not fetched again."""
+        """The image's root file system. What is in the store already is not fetched again.
+
+        Without `login` its layers are fetched with the one that it was resolved with.
+        """
         if all(source.layer is not None for source in image.layers):
             return Tree().on(*(source.layer or "" for source in image.layers))
-        return await self._remote.unpack(image, reference.parse(image.ref), login)
+        return await self._remote.unpack(image, reference.parse(image.ref), login or self._logins.get(image.ref))
 
     async def close(self) -> None:
         """Close what is open towards registries."""

@@ -84,16 +84,11 @@ def write_layout(
     """Write images, one for each platform, to the new tar file `path`; answers the digest of what `index.json` names."""
     images = [assemble(store, spec, compression=compression, media_types=media_types) for spec in specs]
     blobs: dict[str, bytes] = {}
-    manifests = []
     for image in images:
-        described = manifest.describe(image.media_type, image.manifest)
-        blobs |= {described.digest: image.manifest, manifest.digest(image.config): image.config}
-        manifests.append({**described.to_json(), "platform": manifest.platform_of(image.platform)})
-    top: dict[str, Any] = manifests[0] if len(images) == 1 else {}
+        blobs |= {manifest.digest(image.manifest): image.manifest, manifest.digest(image.config): image.config}
+    top: dict[str, Any] = entry(images[0]) if len(images) == 1 else {}
     if not top:
-        docker = media_types in ("DockerMediaTypes", "DOCKER")
-        media_type = manifest.DOCKER[manifest.MEDIA_INDEX] if docker else manifest.MEDIA_INDEX
-        index = manifest.canonical(manifest.index(manifests, media_type))
+        media_type, index = make_index(images, media_types)
         top = manifest.describe(media_type, index).to_json()
         blobs[top["digest"]] = index
     named = [{**top, "annotations": {REF_NAME: name}} for name in names] or [top]
@@ -111,6 +106,19 @@ def write_layout(
             _add(archive, "manifest.json", manifest.canonical([_docker_manifest(images[0], names)]))
         _add(archive, "oci-layout", manifest.canonical({"imageLayoutVersion": "1.0.0"}))
     return str(top["digest"])
+
+
+def entry(image: Assembled) -> dict[str, Any]:
+    """An image as an index names it."""
+    described = manifest.describe(image.media_type, image.manifest)
+    return {**described.to_json(), "platform": manifest.platform_of(image.platform)}
+
+
+def make_index(images: Sequence[Assembled], media_types: str = "") -> tuple[str, bytes]:
+    """The index of several platforms' images: its media type and its bytes."""
+    docker = media_types in ("DockerMediaTypes", "DOCKER")
+    media_type = manifest.DOCKER[manifest.MEDIA_INDEX] if docker else manifest.MEDIA_INDEX
+    return media_type, manifest.canonical(manifest.index([entry(image) for image in images], media_type))
 
 
 def _config(spec: ImageSpec, layers: Sequence[LayerBlob]) -> dict[str, Any]:

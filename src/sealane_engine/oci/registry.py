@@ -273,13 +273,14 @@ class Registry:
 
         realm = asked.get("realm", "")
         self._check_address(realm, "asks for a token of")
-        query = {"scope": asked.get("scope") or f"repository:{repository}:pull"}
+        query: dict[str, Any] = {"scope": self._scopes(asked, repository)}
         if "service" in asked:
             query["service"] = asked["service"]
         known, http = self._credentials, self._client()
         try:
             if known is not None and known.token:
-                form = {**query, "grant_type": "refresh_token", "refresh_token": known.token, "client_id": "sealane"}
+                scope = " ".join(query["scope"])
+                form = {**query, "scope": scope, "grant_type": "refresh_token", "refresh_token": known.token, "client_id": "sealane"}
                 request = http.build_request("POST", realm, data=form)
             else:
                 auth = httpx.BasicAuth(known.user, known.password) if known is not None else None
@@ -304,6 +305,10 @@ class Registry:
         if not isinstance(token, str) or not token.isprintable():
             raise ImageError(f"{self.host}: its token service gives no token", reason="registry-failed")
         return token
+
+    def _scopes(self, _asked: Mapping[str, str], repository: str) -> list[str]:
+        """What a token is asked for."""
+        return [_asked.get("scope") or f"repository:{repository}:pull"]
 
     def _check_address(self, url: str, what: str) -> None:
         """Refuse to be sent where a public registry has no business: plain HTTP, files, this machine, link-local hosts."""

@@ -5,22 +5,51 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sealane_engine.api.paths import seen_file
 from sealane_engine.api.registry import Context, Fields
 from sealane_engine.api.values import Container, File, Service, config_from_oci, config_to_oci
 from sealane_engine.errors import InvalidInput, Unsupported
 from sealane_engine.graph.keys import canonical
-from sealane_engine.graph.operation import Failing, ImageTree, Ref, Tarball, Variant
+from sealane_engine.graph.operation import Failing, ImageTree, Ref, Scratch, Tarball, Variant
 from sealane_engine.graph.tarball import NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sealane_engine.graph.operation import Operation
+    from sealane_engine.images.image import Image
+    from sealane_engine.oci.credentials import Credentials
 
 field = Fields("Container")
 
 
+def login_for(ctx: Context, self: Container, host: str) -> Credentials | None:
+    """What `withRegistryAuth` gave for a registry; the latest counts."""
+    from sealane_engine.oci.credentials import Credentials
+
+    for address, user, secret in reversed(self.registry_auth):
+        known = address.removeprefix("https://").removeprefix("http://").partition("/")[0]
+        if {"index.docker.io": "docker.io", "registry-1.docker.io": "docker.io"}.get(known, known) == host:
+            return Credentials(user, ctx.engine.secrets.reveal(secret).decode())
+    return None
+
+
+def base_image(self: Container) -> Image | None:
+    """The image that a container's root began as."""
+    current: Operation | None = self.root
+    while current is not None and not isinstance(current, ImageTree):
+        current = current.parent
+    return current.image if current is not None else None
+
+
 async def from_image(ctx: Context, self: Container, address: str) -> Container:
     """The container of an image: its root and configuration take the place of what was there."""
-    image = await ctx.engine.images.resolve(address, self.platform, labels=ctx.client.labels)
+    from sealane_engine.oci import reference
+
+    login = login_for(ctx, self, reference.parse(address).host) if self.registry_auth else None
+    image = await ctx.engine.images.resolve(address, self.platform, labels=ctx.client.labels, login=login)
     config = config_from_oci(image.config.get("config") or {})
     return replace(self, root=ImageTree(image), config=config, image_ref=image.ref, last=None)
 
@@ -43,13 +72,28 @@ async def image_ref(ctx: Context, self: Container) -> str:
     return self.image_ref
 
 
-def _variant(self: Container) -> Variant:
+def image_variant(self: Container) -> Variant:
     os_name, _, rest = self.platform.partition("/")
     architecture, _, variant = rest.partition("/")
     config: dict[str, Any] = {"architecture": architecture, "os": os_name, "config": config_to_oci(self.config)}
     if variant:
         config["variant"] = variant
     return Variant(Failing(self.error) if self.error else self.root, canonical(config).decode(), self.platform)
+
+
+def with_variants(self: Container, variants: Sequence[Container]) -> tuple[Container, ...]:
+    """The images of a call with `platformVariants`, one for each platform.
+
+    A container without a root is only the way to the call, and no image itself.
+    """
+    containers = (*([] if variants and isinstance(self.root, Scratch) else [self]), *variants)
+    platforms = [each.platform for each in containers]
+    for platform in platforms:
+        if platforms.count(platform) > 1:
+            raise InvalidInput(
+                f'duplicate platform "{platform}"', reason="duplicate-platform", hint="give one container per platform"
+            )
+    return containers
 
 
 @field("asTarball")
@@ -61,12 +105,8 @@ async def as_tarball(
     forcedCompression: str | None = None,
     mediaTypes: str = "OCIMediaTypes",
 ) -> File:
-    """With variants, a container that nothing was done to is only the way to the call, and no image itself."""
-    containers = (
-        *([] if platformVariants and self == Container(platform=self.platform) else [self]),
-        *(platformVariants or ()),
-    )
-    return File(Ref(Tarball(tuple(_variant(each) for each in containers), mediaTypes), f"/{NAME}"))
+    containers = with_variants(self, platformVariants or ())
+    return File(Ref(Tarball(tuple(image_variant(each) for each in containers), mediaTypes), f"/{NAME}"))
 
 
 @field("export")
