@@ -1,46 +1,42 @@
-"""What a session costs through the unmodified client: one step, chains, steps side by side, services.
-
-    sealane run python benchmarks/session.py          (or on any session: DAGGER_SESSION_PORT and _TOKEN set)
-
-Prints seconds, smallest of a few runs. Compare figures of one run with each other, not with another day's.
-"""
+"""What steps cost through the unmodified client: one, chains, side by side, a service, a large file."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Awaitable, Callable
+import os
 
 import anyio
 import dagger
 from dagger import dag
+from engines import IMAGE, engine, measure, stamp
 
-IMAGE = "debian:bookworm-slim"
+LISTEN = "$s=IO::Socket::INET->new(Listen=>5,LocalPort=>8000)||die;while($c=$s->accept){print $c qq(hi\\n);close $c}"
+CALL = "read line </dev/tcp/web/8000 && echo $line"
 
 
 async def main() -> None:
-    async with dagger.connection():
-        base = dag.container().from_(IMAGE)
-        await base.with_exec(["true"]).sync()
-        await measure("one step", lambda: base.with_exec(["true", stamp()]).sync(), 10)
-        await measure("50 steps in a chain", lambda: chain(base, stamp()).sync(), 3)
-        mark = stamp()
-        await chain(base, mark).sync()
-        await measure("the same chain, from the store", lambda: chain(base, mark).sync(), 5)
-        await measure("20 steps side by side", lambda: side_by_side(base, 20), 3)
-        await measure("200 MB written", lambda: base.with_exec(["sh", "-c", f"dd if=/dev/zero of=/x bs=1M count=200 2>/dev/null # {stamp()}"]).sync(), 2)
+    mark = stamp()
+    with engine() as running:
+        os.environ.update(running.environ)
+        async with dagger.connection():
+            await steps(mark)
+    with engine() as running:
+        os.environ.update(running.environ)
+        async with dagger.connection():
+            base = dag.container().from_(IMAGE)
+            await base.sync()
+            await measure("the same chain, in another session", lambda: chain(base, mark).sync(), 1)
 
 
-async def measure(name: str, work: Callable[[], Awaitable[object]], runs: int) -> None:
-    times = []
-    for _ in range(runs):
-        started = time.perf_counter()
-        await work()
-        times.append(time.perf_counter() - started)
-    print(f"{name:34} {min(times):8.4f}  median {sorted(times)[len(times) // 2]:8.4f}")
-
-
-def stamp() -> str:
-    return str(time.time_ns())
+async def steps(mark: str) -> None:
+    base = dag.container().from_(IMAGE)
+    await base.with_exec(["true"]).sync()
+    await measure("one step", lambda: base.with_exec(["true", stamp()]).sync(), 15)
+    await measure("50 steps in a chain", lambda: chain(base, stamp()).sync(), 3)
+    await chain(base, mark).sync()
+    await measure("the same chain, from the store", lambda: chain(base, mark).sync(), 5)
+    await measure("20 steps side by side", lambda: side_by_side(base, 20), 3)
+    await measure("a service started, healthy, called", lambda: served(base), 5)
+    await measure("200 MB written in a step", lambda: large(base), 2)
 
 
 def chain(base: dagger.Container, mark: str) -> dagger.Container:
@@ -54,6 +50,18 @@ async def side_by_side(base: dagger.Container, count: int) -> None:
     async with anyio.create_task_group() as group:
         for number in range(count):
             group.start_soon(base.with_exec(["true", f"{mark}-{number}"]).sync)
+
+
+async def served(base: dagger.Container) -> None:
+    """A server that listens at once, so that what is measured is ours."""
+    server = ["perl", "-MIO::Socket::INET", "-e", LISTEN, stamp()]
+    service = base.with_exposed_port(8000).as_service(args=server)
+    answer = await base.with_service_binding("web", service).with_exec(["bash", "-c", CALL, stamp()]).stdout()
+    assert answer == "hi\n", answer
+
+
+async def large(base: dagger.Container) -> None:
+    await base.with_exec(["dd", "if=/dev/zero", f"of=/{stamp()}", "bs=1M", "count=200"]).sync()
 
 
 if __name__ == "__main__":
