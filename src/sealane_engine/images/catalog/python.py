@@ -85,7 +85,7 @@ ldconfig
 # Debian asks whether this is a virtual environment before it behaves like any other Python: here it always does.
 _UNPATCH = r"""
 /usr/local/bin/python - <<'PATCH'
-import pathlib, re, sys
+import base64, hashlib, pathlib, re, sys, zipfile
 lib = pathlib.Path(f"/usr/local/lib/python{sys.version_info[0]}.{sys.version_info[1]}")
 bundled = f"{lib}/ensurepip/_bundled"
 
@@ -111,6 +111,32 @@ else:
 for file in lib.glob("_sysconfigdata_*.py"):
     text = file.read_text().replace("'/usr/share/python-wheels/'", repr(bundled))
     file.write_text(re.sub(r"'/usr(?=/(?:lib/python3|include/python3|bin)|')", "'/usr/local", text))
+
+# Debian's setuptools asks an installation for its layout, which only Debian's distutils know.
+neutral = {
+    "setuptools/_distutils/command/install.py": (
+        b"class install(Command):\n", b"class install(Command):\n    install_layout = prefix_option = None\n"
+    ),
+    "setuptools/command/easy_install.py": (b"dist-packages", b"site-packages"),
+}
+for wheel in pathlib.Path(bundled).glob("setuptools-*.whl"):
+    with zipfile.ZipFile(wheel) as archive:
+        members = {each: archive.read(each) for each in archive.infolist()}
+    changed = {}
+    for each in members:
+        if each.filename in neutral:
+            old, new = neutral[each.filename]
+            assert old in members[each], f"{each.filename} is not as expected"
+            members[each] = members[each].replace(old, new)
+            digest = base64.urlsafe_b64encode(hashlib.sha256(members[each]).digest()).rstrip(b"=").decode()
+            changed[each.filename] = f"{each.filename},sha256={digest},{len(members[each])}"
+    assert len(changed) == len(neutral), f"{wheel.name} is not as expected"
+    with zipfile.ZipFile(wheel, "w", zipfile.ZIP_DEFLATED) as archive:
+        for each, data in members.items():
+            if each.filename.endswith(".dist-info/RECORD"):
+                lines = data.decode().splitlines()
+                data = "".join(changed.get(line.split(",")[0], line) + "\n" for line in lines).encode()
+            archive.writestr(each, data)
 PATCH
 """
 
