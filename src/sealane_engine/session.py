@@ -184,6 +184,7 @@ async def open_engine(options: Options, events: Events) -> AsyncIterator[Engine]
         engine.images = Images(
             engine.store, events, run=RawRunner(engine.store, backend, engine.network, trust, events)
         )
+        stack.push_async_callback(engine.images.close)
         engine.solver = Solver(engine.store, engine.images, events)
         engine.steps = Steps(engine.store, backend, engine.network, engine.services, preparer, events, engine.nested)
         engine.solver.steps = engine.steps
