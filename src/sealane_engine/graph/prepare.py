@@ -174,7 +174,7 @@ class Preparer:
             staging = stagings[index] = self._store.staging()
             stack.callback(staging.discard)
             copy = staging.fs / posixpath.basename(mount.source.path)
-            await asyncio.to_thread(_copy_file, entry.real, str(copy))
+            await asyncio.to_thread(copy_file, entry.real, str(copy))
             return Mount(mount.target, Bind(f"{staging.rel}/fs/{copy.name}"))
         lowers = source.subtree(mount.source.path)
         if mount.read_only:
@@ -215,7 +215,7 @@ class Preparer:
             return file.read()
 
 
-def _copy_file(source: str, copy: str) -> None:
+def copy_file(source: str, copy: str) -> None:
     """Content, mode, owner and times: overlay's own copy-up, done by hand for a file that is mounted alone."""
     shutil.copyfile(source, copy)
     facts = os.stat(source)

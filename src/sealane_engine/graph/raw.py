@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sealane_engine.errors import ExecError
 from sealane_engine.graph.output import Capture, for_error
 from sealane_engine.graph.prepare import hosts_file
+from sealane_engine.graph.step import check_frozen
 from sealane_engine.sandbox.plan import Command, Content, Mount, Overlay, Plan
 from sealane_engine.secrets.scrub import Scrubber
 
@@ -76,4 +77,5 @@ class RawRunner:
             await capture.finish()
             if ended.code:
                 raise ExecError(args, ended.code, for_error(capture.stdout), for_error(capture.stderr))
+            check_frozen(ended, args[0])
             return tree.on(await asyncio.to_thread(self._store.commit, staging, drop=ended.stubs))

@@ -13,9 +13,10 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sealane_engine.errors import ExecError
+from sealane_engine.errors import EngineError, ExecError
 from sealane_engine.graph.operation import Exec, MountTree
 from sealane_engine.graph.output import Capture, for_error
+from sealane_engine.graph.prepare import copy_file
 from sealane_engine.sandbox.plan import Overlay
 from sealane_engine.secrets.scrub import Scrubber
 from sealane_engine.store.tree import Tree
@@ -151,6 +152,7 @@ class Steps:
             raise ExecError(step.args, code, for_error(capture.stdout), for_error(capture.stderr))
 
     def _commit(self, step: Exec, key: str, prepared: Prepared, ended: Exit, capture: Capture) -> StepResult:
+        check_frozen(ended, step_name(step))
         root = prepared.root.on(self._store.commit(prepared.staging, drop=ended.stubs))
         mounts: dict[int, Tree] = {}
         for index, staging in prepared.mount_stagings.items():
@@ -161,12 +163,24 @@ class Steps:
         return self._redirect(step, result)
 
     def _commit_mount(self, mount: MountTree, prepared: Prepared, staging: Staging) -> Tree:
-        layer = self._store.commit(staging)
         if mount.kind == "file":
-            return Tree((layer,))
+            return Tree((self._store.commit(self._copy(staging)),))
+        layer = self._store.commit(staging)
         overlay = next(each.source for each in prepared.plan.mounts if each.target == mount.target)
         assert isinstance(overlay, Overlay)
         return Tree(tuple(lower.removeprefix("l/") for lower in overlay.lowers)).on(layer)
+
+    def _copy(self, staging: Staging) -> Staging:
+        """A file that was mounted alone, anew: a descriptor of the one that was mounted may have left the sandbox."""
+        fresh = self._store.staging()
+        try:
+            for name in os.listdir(staging.fs):
+                copy_file(f"{staging.fs}/{name}", f"{fresh.fs}/{name}")
+        except BaseException:
+            fresh.discard()
+            raise
+        staging.discard()
+        return fresh
 
     def _redirect(self, step: Exec, result: StepResult) -> StepResult:
         """Write the streams to the files that the step names, in the root or in the mounted tree that holds the path."""
@@ -185,6 +199,16 @@ class Steps:
             else:
                 result = replace(result, mounts={**result.mounts, index: edit.tree})
         return result
+
+
+def check_frozen(ended: Exit, name: str) -> None:
+    """What isn't known to be final is not kept."""
+    if not ended.frozen:
+        raise EngineError(
+            f"{name}: its changes can't be kept, for a file that it wrote is still open in another sandbox",
+            reason="still-open",
+            hint="don't hand open files to a service through a cache volume",
+        )
 
 
 def step_name(step: Exec) -> str:

@@ -26,7 +26,8 @@ ATTR_NOEXEC = 0x8
 _OPEN_TREE_CLONE = 1
 _MOVE_MOUNT_F_EMPTY_PATH = 0x4
 _MOVE_MOUNT_T_EMPTY_PATH = 0x40
-_FSCONFIG_SET_FLAG, _FSCONFIG_SET_STRING, _FSCONFIG_CMD_CREATE = 0, 1, 6
+_FSCONFIG_SET_FLAG, _FSCONFIG_SET_STRING, _FSCONFIG_CMD_CREATE, _FSCONFIG_CMD_RECONFIGURE = 0, 1, 6, 7
+_FSPICK_CLOEXEC, _FSPICK_EMPTY_PATH = 1, 8
 _PIVOT_ROOT = {"x86_64": 155}.get(libc.MACHINE, 41)
 
 
@@ -73,6 +74,18 @@ def new(kind: str, options: list[tuple[str, str | None]], *, attributes: int = 0
         except OSError as error:
             raise OSError(error.errno, f"{error.strerror} {_complaints(context)}".strip(), kind) from None
         return libc.syscall("fsmount", 432, context, 1, attributes, path=kind)
+    finally:
+        os.close(context)
+
+
+def make_read_only(mount: int) -> None:
+    """Nothing writes to the file system of this mount any more, through whatever mount or descriptor. Raises EBUSY while
+    a file of it is open for writing.
+    """
+    context = libc.syscall("fspick", 433, mount, b"", _FSPICK_CLOEXEC | _FSPICK_EMPTY_PATH)
+    try:
+        libc.syscall("fsconfig", 431, context, _FSCONFIG_SET_FLAG, b"ro", None, 0)
+        libc.syscall("fsconfig", 431, context, _FSCONFIG_CMD_RECONFIGURE, None, None, 0)
     finally:
         os.close(context)
 

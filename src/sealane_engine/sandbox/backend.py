@@ -13,11 +13,14 @@ from sealane_engine.sandbox.plan import Command, Plan
 class Exit:
     """How a process ended. `code` is 128 + n after signal n. `stubs` are mount targets that the backend made in the
     root's staging (paths relative to the root, deepest first), which the caller removes from the changes when they are still empty.
+    `frozen`: nothing can write to the plan's stagings any more; without it they must not be kept (a descriptor of a file
+    in them may have been handed to another sandbox, or the sandbox was killed as a whole).
     """
 
     code: int
     stubs: tuple[str, ...] = ()
     oom: bool = False
+    frozen: bool = False
 
 
 class Process(Protocol):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import select
+import socket
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from sealane_engine.linux import capabilities, namespaces, process
@@ -26,6 +28,9 @@ NEW = (
     | namespaces.NEWUTS
 )
 """The namespaces of a sandbox. Its cgroup namespace is made later, when it is in its cgroup."""
+
+_MOST_STAGED = 253
+"""As many descriptors as one message takes."""
 
 _STDIO, _REPLY, _GATE, _LIFE, _FREE = 0, 3, 4, 5, 6
 
@@ -58,7 +63,7 @@ class Child:
                 self._delegate(request)
             if request.no_init:
                 self._below(request)
-            self._command(request, init_here=True)
+            self._command(request)
         except BaseException as error:  # noqa: BLE001 (nothing may get back into the launcher's code)
             self._fail(error)
 
@@ -69,24 +74,31 @@ class Child:
         """
         namespaces.unshare(namespaces.NEWPID)
         init.block()
+        here, there = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         pid = namespaces.fork()
         if pid == 0:
             process.die_with_parent()
-            self._command(request, init_here=False)
+            self._command(request, above=there)
+        there.close()
+        _, staged, _, _ = socket.recv_fds(here, 1, _MOST_STAGED)
         os.chdir("/")
-        self._become_init(pid)
+        self._become_init(pid, staged)
 
-    def _command(self, request: Start, *, init_here: bool) -> NoReturn:
-        """Build the sandbox, talk to the engine, run the command (below an init or instead of one)."""
+    def _command(self, request: Start, *, above: socket.socket | None = None) -> NoReturn:
+        """Build the sandbox, talk to the engine, run the command below an init, or instead of one: then the init is
+        `above`, and is told the mounts that it has to freeze.
+        """
         built = root.build(request, root.ANCHOR)
+        if above is not None:
+            socket.send_fds(above, [b"s"], built.staged if len(built.staged) <= _MOST_STAGED else [])
         directory = built.ensure(request.command.cwd, directory=True, record=False)
         built.pivot()
         self._policy.bound(request.command)
         self._made(request, built)
-        if init_here:
+        if above is None:
             pid = namespaces.fork()
             if pid:
-                self._become_init(pid)
+                self._become_init(pid, built.staged)
         command.run(request.command, self._policy, directory)
 
     def _delegate(self, request: Start) -> NoReturn:
@@ -97,7 +109,7 @@ class Child:
         runtime.find(built, request)
         pid = runtime.launch(built, request)
         self._say((wire.RUNNING,))
-        self._become_init(pid)
+        self._become_init(pid, built.staged)
 
     def _made(self, request: Start, built: Root) -> None:
         """The mounts are there: tell the engine, and wait for its word."""
@@ -169,11 +181,15 @@ class Child:
         if watch.poll(0):
             os._exit(SETUP_FAILED)
 
-    def _become_init(self, pid: int) -> NoReturn:
-        """Keep nothing but what forwarding signals needs."""
-        os.closerange(0, command.OPEN_FILES)
-        capabilities.set_own(capabilities.mask(("KILL",)))
-        init.supervise(pid)
+    def _become_init(self, pid: int, staged: Sequence[int] = ()) -> NoReturn:
+        """Keep nothing but what forwarding signals needs, and freezing the mounts `staged` at the end."""
+        first = 0
+        for kept in sorted((_REPLY, *staged) if staged else ()):
+            os.closerange(first, kept)
+            first = kept + 1
+        os.closerange(first, command.OPEN_FILES)
+        capabilities.set_own(capabilities.mask(("KILL", "SYS_ADMIN") if staged else ("KILL",)))
+        init.supervise(pid, staged, lambda: self._say((wire.FROZEN,)))
 
     def _say(self, message: tuple[Any, ...]) -> None:
         os.write(_REPLY, wire.encode(message))

@@ -19,7 +19,7 @@ from sealane_engine.events import Events
 from sealane_engine.sandbox.backend import Exit
 from sealane_engine.sandbox.ids import IdRange
 from sealane_engine.sandbox.launcher import wire
-from sealane_engine.sandbox.launcher.root import ANCHOR
+from sealane_engine.sandbox.launcher.root import ANCHOR, EMPTY
 from sealane_engine.sandbox.plan import Command, Plan
 
 _PROGRAM = (
@@ -44,6 +44,7 @@ class SandboxProcess:
         self._runs: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._stubs: tuple[str, ...] = ()
         self._failure: EngineError | None = None
+        self._frozen = False
         self.pid = 0
 
     def listen(self) -> None:
@@ -71,6 +72,8 @@ class SandboxProcess:
             case wire.READY:
                 self._stubs = rest[0]
                 _settle(self._ready, self._stubs)
+            case wire.FROZEN:
+                self._frozen = True
             case wire.RUNNING:
                 _settle(self._runs)
             case wire.FAILED:
@@ -109,7 +112,7 @@ class SandboxProcess:
 
     async def wait(self) -> Exit:
         code, oom = await asyncio.shield(self._exit)
-        return Exit(code, self._stubs, oom)
+        return Exit(code, self._stubs, oom, self._frozen)
 
     async def signal(self, number: int) -> None:
         if not self._exit.done():
@@ -139,7 +142,8 @@ class Launcher:
         self._sending = asyncio.Lock()
 
     async def __aenter__(self) -> Self:
-        (self._home / ANCHOR).mkdir(mode=0o755, exist_ok=True)
+        for name in (ANCHOR, EMPTY):
+            (self._home / name).mkdir(mode=0o755, exist_ok=True)
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._control.setblocking(False)
         with theirs:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 ANCHOR = "r"
 """An empty directory of the store, where each sandbox attaches its root in its own mount namespace."""
 
+EMPTY = "e"
+"""A directory of the store that stays empty: the lower layer of what has none."""
+
 _INSIDE = paths.BENEATH | paths.NO_SYMLINKS | paths.NO_MAGICLINKS
 _PAGE = 4096
 
@@ -30,6 +33,8 @@ def build(start: Start, place: str) -> Root:
     fd = _root_mount(start)
     _attach(fd, place)
     root = Root(fd)
+    if start.staging is not None:
+        root.staged.append(fd)
     system.mount(root, start)
     for mount in start.mounts:
         _mount(root, mount, contents)
@@ -64,8 +69,7 @@ def overlay(lowers: tuple[str, ...], staging: str | None) -> int:
     """A detached overlay mount; `lowers` bottom first."""
     for lower in lowers:  # the kernel would follow a link in a lower's path; nothing in the store has one
         os.close(_open_inside(lower, os.O_PATH | os.O_DIRECTORY))
-    if not lowers and staging is not None:
-        return mounts.clone_tree(f"{staging}/fs")
+    lowers = lowers or (EMPTY,)  # never the staging itself: only a file system of its own can be frozen
     options: list[tuple[str, str | None]] = [("userxattr", None), ("index", "off"), ("metacopy", "off")]
     if staging is not None:
         # The engine makes results durable with one syncfs in the background: a step's own fsyncs would only cost.
@@ -146,7 +150,10 @@ def _mount(root: Root, mount: WireMount, contents: list[int]) -> None:
             attributes |= mounts.ATTR_NOSUID | mounts.ATTR_NOEXEC
     mounts.set_attributes(fd, attributes | (mounts.ATTR_RDONLY if read_only else 0))
     root.attach(fd, mount.target, directory=stat.S_ISDIR(os.fstat(fd).st_mode))
-    os.close(fd)
+    if mount.kind == wire.OVERLAY and mount.source[1] is not None:
+        root.staged.append(fd)
+    else:
+        os.close(fd)
 
 
 def _clone_inside(path: str) -> int:

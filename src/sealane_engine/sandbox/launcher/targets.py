@@ -12,13 +12,16 @@ _LINKS = 40  # as many as the kernel follows
 
 
 class Root:
-    """The root mount by descriptor. `stubs`: what was made in it, deepest first, relative to it."""
+    """The root mount by descriptor. `stubs`: what was made in it, deepest first, relative to it. `staged`: the mounts
+    (the root itself, too) whose changes are kept.
+    """
 
     def __init__(self, fd: int) -> None:
         self.fd = fd
         self._device = os.fstat(fd).st_dev
         self._forbidden: set[int] = set()
         self.stubs: list[str] = []
+        self.staged: list[int] = []
 
     def forbid(self, mount: int) -> None:
         """Nothing may be mounted or made on this file system: /proc and /sys."""

@@ -9,6 +9,7 @@ On a sandbox's reply socket:
     sandbox → engine    (READY, stubs) when its mounts are made; (FAILED, errno, text) at any time before exec
     engine → sandbox    one byte: go
     sandbox → engine    (RUNNING,) when a runtime has started the command
+    init → engine       (FROZEN,) when the command has ended and nothing can write to its stagings any more
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from sealane_engine.sandbox.plan import Command, Plan
 
 START, EXEC, SIGNAL = 1, 2, 3
-STARTED, READY, FAILED, RUNNING, EXITED = 11, 12, 13, 14, 15
+STARTED, READY, FAILED, RUNNING, EXITED, FROZEN = 11, 12, 13, 14, 15, 16
 OVERLAY, BIND, TMPFS, CONTENT = 21, 22, 23, 24
 
 GO = b"g"
