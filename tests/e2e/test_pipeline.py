@@ -48,7 +48,7 @@ def test_an_unchanged_rerun_is_cached_and_quick(sample: Path, pipeline):
 def test_a_one_line_change_runs_what_depends_on_it(sample: Path, pipeline):
     pipeline(sample)
     models = sample / "backend/models.py"
-    models.write_text(models.read_text() + f"\nCHANGED = {time.time_ns()}\n")
+    models.write_text(models.read_text() + f"\n\nCHANGED = {time.time_ns()}\n")
     start = time.monotonic()
     ran = pipeline(sample)
     assert ran.code == 0, ran.output[-4000:]
