@@ -39,7 +39,8 @@ SYNC_SECONDS = 5.0
 @dataclass(frozen=True, slots=True)
 class Options:
     """How an engine is started. `grants` are what it may do beyond the default: `privileged` steps, publishing
-    images on a base of the catalog (`catalog:NAME`, `catalog:*`)."""
+    images on a base of the catalog (`catalog:NAME`, `catalog:*`).
+    """
 
     home: Path
     workdir: Path

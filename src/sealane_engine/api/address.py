@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sealane_engine.api.registry import Context, Fields
-from sealane_engine.errors import InvalidInput, Unsupported
+from sealane_engine.errors import InvalidInput
 from sealane_engine.protocol.call import Call
 
 query = Fields("Query")
@@ -57,7 +57,7 @@ async def directory(
         "noCache": noCache,
     }
     filters = {name: value for name, value in given.items() if value}
-    if (tree := _git_tree(self.value)) is not None:
+    if (tree := _git_tree(ctx, self.value)) is not None:
         made, subpath = tree
         found = Call.make(made, "Directory", "directory", {"path": subpath}) if subpath else made
         filters.pop("noCache", None)
@@ -75,7 +75,7 @@ async def file(
     gitignore: bool = False,
     noCache: bool = False,
 ) -> Any:
-    if (tree := _git_tree(self.value)) is not None:
+    if (tree := _git_tree(ctx, self.value)) is not None:
         made, subpath = tree
         if not subpath:
             raise InvalidInput(f"git reference {self.value!r} names no file", reason="no-file", hint="add #ref:path")
@@ -138,7 +138,9 @@ def _host(ctx: Context) -> Call:
 
 def _repository(ctx: Context, url: str) -> Call:
     if not url.startswith(_GIT):
-        raise Unsupported("a git repository of the client's machine by path", hint="use a git URL, or a directory")
+        return Call.make(
+            Call.make(_host(ctx), "Directory", "directory", {"path": _path(url)}), "GitRepository", "asGit"
+        )
     return Call.make(None, "GitRepository", "git", {"url": url}, scope=ctx.client.id)
 
 
@@ -146,12 +148,12 @@ def _path(value: str) -> str:
     return value.removeprefix("file://")
 
 
-def _git_tree(value: str) -> tuple[Call, str] | None:
+def _git_tree(ctx: Context, value: str) -> tuple[Call, str] | None:
     """The tree of a git URL `URL#ref:subdir`, and the subdir; None for a path."""
     if not value.startswith(_GIT):
         return None
     url, _, rest = value.partition("#")
     ref, _, subpath = rest.partition(":")
-    repository = Call.make(None, "GitRepository", "git", {"url": url})
+    repository = Call.make(None, "GitRepository", "git", {"url": url}, scope=ctx.client.id)
     found = Call.make(repository, "GitRef", "ref", {"name": ref}) if ref else Call.make(repository, "GitRef", "head")
     return Call.make(found, "Directory", "tree"), subpath

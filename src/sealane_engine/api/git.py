@@ -1,20 +1,35 @@
-"""Git: repositories that lie in a directory. Remote ones come with a later version."""
+"""Git: remote repositories, and those that lie in a directory."""
 # ruff: noqa: N803  (arguments carry their GraphQL names)
 
 from __future__ import annotations
 
 import asyncio
-import tempfile
-from dataclasses import dataclass
+import hashlib
+import os
+import posixpath
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from sealane_engine.api.changeset import Changeset
 from sealane_engine.api.paths import seen_directory
 from sealane_engine.api.registry import Context, Fields
-from sealane_engine.api.values import Directory
-from sealane_engine.git import local
-from sealane_engine.graph.operation import HostDirectory, Ref
-from sealane_engine.host.export import export_directory
+from sealane_engine.api.values import Directory, Service, Socket
+from sealane_engine.errors import InvalidInput, Unsupported
+from sealane_engine.git import checkout
+from sealane_engine.git.command import Login, LoginNeeded, host_login
+from sealane_engine.git.mirror import Mirror, local_mirror, merge_base, remote_mirror
+from sealane_engine.git.refs import Found, Refs, check_commit
+from sealane_engine.git.url import GitURL, candidates
+from sealane_engine.graph.edits import ignore_files
+from sealane_engine.graph.operation import Copy, Edit, Filled, Ref, Remove
+from sealane_engine.host.patterns import Filter
 
+if TYPE_CHECKING:
+    from sealane_engine.secrets.secret import Secret
+    from sealane_engine.store.view import TreeView
+
+query = Fields("Query")
 directory = Fields("Directory")
 repository = Fields("GitRepository")
 reference = Fields("GitRef")
@@ -22,86 +37,237 @@ reference = Fields("GitRef")
 
 @dataclass(frozen=True, slots=True)
 class GitRepository:
-    """`folder` is the engine's own copy of it."""
+    """`source` is the directory that a local one lies in; `head` is what its address named, for HEAD."""
 
-    folder: Path
+    mirror: Mirror
+    refs: Refs
+    url: str = ""
+    head: str = ""
+    keep_git: bool = True
+    source: Directory | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class GitRef:
     repository: GitRepository
-    commit: str
-    name: str
+    found: Found
 
 
-def scratch(ctx: Context) -> Path:
-    """A new folder that lives as long as the session."""
-    return Path(tempfile.mkdtemp(prefix="git", dir=ctx.engine.scratch))
+# ---- repositories
+
+
+@query("git")
+async def git_(
+    ctx: Context,
+    self: None,
+    *,
+    url: str,
+    keepGitDir: bool = True,
+    sshKnownHosts: str = "",
+    sshAuthSocket: Socket | None = None,
+    httpAuthUsername: str = "",
+    httpAuthToken: Secret | None = None,
+    httpAuthHeader: Secret | None = None,
+    experimentalServiceHost: Service | None = None,
+) -> GitRepository:
+    if experimentalServiceHost is not None:
+        raise Unsupported("git(experimentalServiceHost) is not implemented by the embedded engine")
+    problem: LoginNeeded | None = None
+    for each in candidates(url):
+        login = _login(ctx, each, httpAuthUsername, httpAuthToken, httpAuthHeader)
+        if each.scheme == "ssh":
+            login = await _ssh_login(ctx, login, sshKnownHosts, sshAuthSocket)
+        if each.scheme == "file":
+            ctx.engine.client_path(ctx.client, "/")  # a nested client's files are not this machine's
+        try:
+            return await _open(ctx, each, login, keepGitDir)
+        except LoginNeeded as error:
+            problem = problem or error
+    assert problem is not None
+    raise problem
+
+
+async def _open(ctx: Context, url: GitURL, login: Login, keep_git: bool) -> GitRepository:
+    mirror = remote_mirror(ctx.engine.options.home, url, login)
+    try:
+        refs = await mirror.refs()
+    except LoginNeeded:
+        asked = url.scheme in ("http", "https") and not (login.token or login.header or url.password)
+        if not asked or "workdir" not in ctx.client.extra:
+            raise
+        known = await host_login(url)  # as the user's own git would
+        if known is None:
+            raise
+        mirror = remote_mirror(ctx.engine.options.home, url, known)
+        refs = await mirror.refs()
+    return GitRepository(mirror, refs, url.url, url.ref, keep_git)
+
+
+def _login(ctx: Context, url: GitURL, user: str, token: Secret | None, header: Secret | None) -> Login:
+    if url.scheme not in ("http", "https"):
+        return Login()
+    reveal = ctx.engine.secrets.reveal
+    if token is not None:
+        return Login(user=user, token=reveal(token).decode().strip(), identity=f"token:{user}:{token.handle}")
+    if header is not None:
+        return Login(header=reveal(header).decode(), identity=f"header:{header.handle}")
+    return Login()
+
+
+async def _ssh_login(ctx: Context, login: Login, known_hosts: str, socket: Socket | None) -> Login:
+    own = "workdir" in ctx.client.extra
+    agent = socket.path if socket is not None else os.environ.get("SSH_AUTH_SOCK", "") if own else ""
+    if not agent:
+        raise LoginNeeded(
+            "SSH URLs are not supported without an SSH socket",
+            reason="git-login",
+            hint="start an SSH agent (SSH_AUTH_SOCK), or give sshAuthSocket",
+        )
+    if known_hosts:
+        file = ctx.engine.scratch / f"known-hosts-{hashlib.sha256(known_hosts.encode()).hexdigest()[:16]}"
+        await asyncio.to_thread(file.write_text, known_hosts.rstrip("\n") + "\n")
+        return replace(login, agent=agent, known_hosts=(str(file),), strict=True, identity=f"ssh:{agent}")
+    files = (ctx.engine.options.home / "git" / "known_hosts", Path.home() / ".ssh" / "known_hosts")
+    return replace(login, agent=agent, known_hosts=tuple(map(str, files)), identity=f"ssh:{agent}")
 
 
 @directory("asGit")
 async def as_git(ctx: Context, self: Directory) -> GitRepository:
     view, root = await seen_directory(ctx, self.at)
-    folder = scratch(ctx)
-    await asyncio.to_thread(export_directory, view, root, folder, wipe=False)
-    await local.git(folder, "rev-parse", "--git-dir")
-    return GitRepository(folder)
+    mirror = await local_mirror(ctx.engine.options.home, view, root)
+    return GitRepository(mirror, await mirror.refs(), source=self)
 
 
-async def _ref(self: GitRepository, name: str) -> GitRef:
-    commit, full = await local.resolve(self.folder, name)
-    return GitRef(self, commit, full)
+@repository("url")
+async def url_of(ctx: Context, self: GitRepository) -> str | None:
+    return self.url or None
 
 
 @repository("head")
 async def head(ctx: Context, self: GitRepository) -> GitRef:
-    return await _ref(self, "HEAD")
+    return GitRef(self, self.refs.lookup(self.head or "HEAD"))
 
 
 @repository("ref")
 async def ref(ctx: Context, self: GitRepository, *, name: str) -> GitRef:
-    return await _ref(self, name)
+    return await head(ctx, self) if name == "HEAD" else GitRef(self, self.refs.lookup(name))
 
 
 @repository("branch")
 async def branch(ctx: Context, self: GitRepository, *, name: str) -> GitRef:
-    return await _ref(self, f"refs/heads/{name.removeprefix('refs/heads/')}")
+    return GitRef(self, self.refs.lookup(f"refs/heads/{name.removeprefix('refs/heads/')}"))
 
 
 @repository("tag")
 async def tag(ctx: Context, self: GitRepository, *, name: str) -> GitRef:
-    return await _ref(self, f"refs/tags/{name.removeprefix('refs/tags/')}")
+    return GitRef(self, self.refs.lookup(f"refs/tags/{name.removeprefix('refs/tags/')}"))
 
 
 @repository("commit")
 async def commit(ctx: Context, self: GitRepository, **given: str) -> GitRef:
-    return await _ref(self, given["id"])
+    return GitRef(self, Found(check_commit(given["id"])))
+
+
+@repository("latestVersion")
+async def latest_version(ctx: Context, self: GitRepository) -> GitRef:
+    return GitRef(self, self.refs.lookup(f"refs/tags/{self.refs.latest_version()}"))
 
 
 @repository("branches")
 async def branches(ctx: Context, self: GitRepository, *, patterns: list[str] | None = None) -> list[str]:
-    return await local.names(self.folder, "heads", patterns or ())
+    return self.refs.branches(patterns or ())
 
 
 @repository("tags")
 async def tags(ctx: Context, self: GitRepository, *, patterns: list[str] | None = None) -> list[str]:
-    return await local.names(self.folder, "tags", patterns or ())
+    return self.refs.tags(patterns or ())
+
+
+@repository("uncommitted")
+async def uncommitted(ctx: Context, self: GitRepository) -> Changeset:
+    """From what HEAD says to what the directory has; what is ignored and not tracked doesn't count."""
+    committed = await tree(ctx, await head(ctx, self), discardGitDir=True)
+    if self.source is None:
+        return Changeset(committed, committed)
+    dirty = self.source
+    view, root = await seen_directory(ctx, dirty.at)
+    head_view, head_root = await seen_directory(ctx, committed.at)
+    extra = await asyncio.to_thread(_untracked, view, root, head_view, head_root)
+    clean = dirty.at.tree
+    if extra:
+        clean = Edit(clean, Remove(tuple(posixpath.join(root, path) for path in extra)))
+    clean = Edit(clean, Copy(committed.at, root))
+    return Changeset(Directory(Ref(clean, root), dirty.platform), dirty)
+
+
+def _untracked(view: TreeView, root: str, committed: TreeView, committed_root: str) -> list[str]:
+    """Paths that HEAD doesn't have and no .gitignore names; a directory without any other is one path."""
+    rules = Filter(gitignore=ignore_files(view, root))
+    tracked = {posixpath.relpath(path, committed_root) for path, _ in committed.walk(committed_root)}
+    extra: list[str] = []
+    kept: set[str] = set()
+    for path, entry in view.walk(root):
+        relative = posixpath.relpath(path, root)
+        if relative in (".", ".git") or relative.startswith(".git/") or relative in tracked:
+            continue
+        if rules.match(relative, entry.kind == "dir"):
+            extra.append(relative)
+        else:
+            kept.update(_parents(relative))
+    gone = [path for path in extra if path not in kept]
+    return [path for path in gone if posixpath.dirname(path) not in set(gone)]
+
+
+def _parents(path: str) -> list[str]:
+    parts = path.split("/")
+    return ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
+
+
+# ---- references
 
 
 @reference("commit")
 async def ref_commit(ctx: Context, self: GitRef) -> str:
-    return self.commit
+    return self.found.commit
 
 
 @reference("ref")
 async def ref_name(ctx: Context, self: GitRef) -> str:
-    return self.name
+    return self.found.name or self.found.commit
 
 
 @reference("tree")
 async def tree(
     ctx: Context, self: GitRef, *, discardGitDir: bool = False, depth: int = 1, includeTags: bool = False
 ) -> Directory:
-    destination = scratch(ctx) / "tree"
-    await local.checkout(self.repository.folder, self.commit, destination, keep_git=not discardGitDir)
-    return Directory(Ref(HostDirectory(str(destination))))
+    mirror, found = self.repository.mirror, self.found
+    keep = self.repository.keep_git and not discardGitDir
+
+    async def fill(folder: Path) -> None:
+        await mirror.fetch((found,), depth=depth if keep else 1, tags=keep and includeTags)
+        if keep:
+            await checkout.write_repository(mirror, found, folder, depth=depth, tags=includeTags)
+        else:
+            await checkout.write_files(mirror, found, folder)
+        if (folder / ".gitmodules").exists():
+            ctx.engine.events.emit(
+                "warning",
+                ctx.client.labels,
+                message=f"submodules of {self.repository.url or 'the repository'} are left empty",
+                reason="git-submodules",
+            )
+
+    inputs: tuple[tuple[str, object], ...] = (("commit", found.commit), ("repository", keep))
+    if keep:
+        inputs += (("depth", depth), ("tags", includeTags), ("ref", found.name), ("origin", self.repository.url))
+        if includeTags:
+            inputs += (("tag-objects", [each for each in self.repository.refs.entries if "refs/tags/" in each[0]]),)
+    return Directory(Ref(Filled("git-tree", inputs, fill)))
+
+
+@reference("commonAncestor")
+async def common_ancestor(ctx: Context, self: GitRef, *, other: GitRef) -> GitRef:
+    found = await merge_base(self.repository.mirror, self.found, other.repository.mirror, other.found)
+    if not found:
+        raise InvalidInput("the two commits have no common ancestor", reason="git-no-ancestor")
+    return GitRef(self.repository, Found(found))

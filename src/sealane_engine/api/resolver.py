@@ -30,6 +30,7 @@ PER_CLIENT = frozenset(
         ("Query", "currentModule"),
         ("Query", "moduleSource"),
         ("Query", "git"),
+        ("Query", "http"),
     }
 )
 PER_SERVED = frozenset({("Query", "currentTypeDefs"), ("Query", "currentWorkspace"), ("Query", "_typeDefs")})

@@ -24,6 +24,7 @@ SUBJECTS = (
     "documents",
     "search",
     "git",
+    "http",
     "dockerbuild",
     "address",
     "typedefs",

@@ -86,6 +86,13 @@ class CacheVolume:
 
 
 @dataclass(frozen=True, slots=True)
+class Socket:
+    """A unix socket of the client's machine."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Container:
     """A root, what is mounted on it, and how commands run in it."""
 

@@ -9,7 +9,9 @@ Operations are compared by identity (a chain may be thousands long); `graph.keys
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -71,6 +73,15 @@ class HostFile(Operation):
     """A file of the client's machine: a tree with that one file. Its key is its content."""
 
     path: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Filled(Operation):
+    """A tree that comes from outside: `fill` writes it into a folder that it makes. It counts by what `inputs` say of it."""
+
+    kind: str
+    inputs: tuple[tuple[str, Any], ...]
+    fill: Callable[[Path], Awaitable[None]] = field(repr=False)
 
 
 # ---- edits of a tree, each a delta layer

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sealane_engine.errors import EngineError, NotFound
 from sealane_engine.graph.difference import difference
 from sealane_engine.graph.edits import apply_edit, matching
+from sealane_engine.graph.filled import fill_tree
 from sealane_engine.graph.flight import Flight
 from sealane_engine.graph.keys import Key, action_inputs, make_key, step_inputs
 from sealane_engine.graph.operation import (
@@ -24,6 +25,7 @@ from sealane_engine.graph.operation import (
     Edit,
     Exec,
     Failing,
+    Filled,
     HostDirectory,
     HostFile,
     ImageTree,
@@ -150,6 +152,8 @@ class Solver:
                 return make_key("image", {"digest": operation.image.digest})
             case HostDirectory() | HostFile():
                 return await self._read_host(operation)
+            case Filled():
+                return make_key(operation.kind, dict(operation.inputs))
             case Edit():
                 inputs = {"base": self._parent_key(operation), **action_inputs(operation.action)}
                 if isinstance(operation.action, Copy):
@@ -289,6 +293,8 @@ class Solver:
                 raise EngineError(operation.message, reason="with-error")
             case ImageTree():
                 return await self._images.unpack(operation.image)
+            case Filled():
+                tree = await fill_tree(self.store, operation)
             case Edit():
                 tree = await apply_edit(self, operation, asker)
             case Difference():

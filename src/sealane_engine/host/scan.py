@@ -61,8 +61,7 @@ def scan_now(
         facts = os.stat(root)
     if not stat.S_ISDIR(facts.st_mode):
         raise InvalidInput(f"open {path}: not a directory", reason="not-a-directory", hint="use host.file for a file")
-    identity = json.dumps([_VERSION, root, facts.st_dev, list(include), list(exclude), gitignore])
-    key = "scan:" + hashlib.sha256(identity.encode()).hexdigest()
+    key = _key(root, facts, [list(include), list(exclude), gitignore])
     rules = IgnoreRules() if gitignore else None
     with disk.guarded(store.home):
         try:
@@ -71,6 +70,19 @@ def scan_now(
             raise InvalidInput(
                 f"{path} is nested too deeply", reason="too-deep", hint="exclude the deep part"
             ) from None
+
+
+def take_now(store: Store, path: Path) -> Tree:
+    """A folder of ours as a tree; nothing is remembered of it, for it will not be there again."""
+    tree, _ = scan_now(store, path)
+    root = os.path.realpath(path)
+    store.forget(_key(root, os.stat(root), [[], [], False]))
+    return tree
+
+
+def _key(root: str, facts: os.stat_result, filters: list[object]) -> str:
+    identity = json.dumps([_VERSION, root, facts.st_dev, *filters])
+    return "scan:" + hashlib.sha256(identity.encode()).hexdigest()
 
 
 def scan_file_now(store: Store, path: str | Path) -> tuple[Tree, str, str]:

@@ -280,7 +280,13 @@ class Registry:
         try:
             if known is not None and known.token:
                 scope = " ".join(query["scope"])
-                form = {**query, "scope": scope, "grant_type": "refresh_token", "refresh_token": known.token, "client_id": "sealane"}
+                form = {
+                    **query,
+                    "scope": scope,
+                    "grant_type": "refresh_token",
+                    "refresh_token": known.token,
+                    "client_id": "sealane",
+                }
                 request = http.build_request("POST", realm, data=form)
             else:
                 auth = httpx.BasicAuth(known.user, known.password) if known is not None else None
