@@ -25,7 +25,6 @@ from sealane_engine.secrets.secret import Secrets
 
 if TYPE_CHECKING:
     from sealane_engine.api.resolver import ApiResolver
-    from sealane_engine.api.values import Container
     from sealane_engine.images.images import Images
     from sealane_engine.net.network import Network
     from sealane_engine.net.services import Services
@@ -112,24 +111,11 @@ class Engine:
 
     # ---- nested sessions
 
-    async def nested(self, asker: Asker, stack: AsyncExitStack, client: Client | None = None) -> Nested:
+    async def nested(self, asker: Asker, stack: AsyncExitStack) -> Nested:
         """A session for a command in a sandbox: a token of its own, and a listener inside its network namespace."""
-        child = client or self.new_client(parent=asker.client.id, namespace=self.namespace(asker.client))
+        child = self.new_client(parent=asker.client.id, namespace=self.namespace(asker.client))
         stack.callback(self.clients.remove, child)
         return Nested(self, child, stack)
-
-    async def run_nested(
-        self, container: Container, args: tuple[str, ...], env: tuple[tuple[str, str], ...], client: Client
-    ) -> tuple[int, str, str]:
-        """Run a command that is a client itself (a module's function). Nothing of it is kept or cached."""
-        from sealane_engine.api.container.execs import make_step
-
-        step = make_step(container, args, expect="ANY", nested=True)
-        asker = Asker(client, client.labels)
-        async with AsyncExitStack() as stack:
-            nested = await self.nested(asker, stack, client)
-            ended, capture = await self.steps.run_once(step, self.solver, asker, nested, env)
-        return ended, capture.stdout.decode(errors="replace"), capture.stderr.decode(errors="replace")
 
 
 @dataclass(slots=True)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sealane_engine.graph.solve import Asker, Solver
     from sealane_engine.net.network import Network
     from sealane_engine.net.services import Services
-    from sealane_engine.sandbox.backend import Backend, Exit
+    from sealane_engine.sandbox.backend import Backend, Exit, Process
     from sealane_engine.session import Nested
     from sealane_engine.store.layers import Staging
     from sealane_engine.store.store import Store
@@ -47,6 +47,15 @@ class StepResult:
     combined: bytes
     root: Tree
     mounts: Mapping[int, Tree]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A command that runs for as long as it is needed; `capture` makes one for output that is not its own."""
+
+    process: Process
+    output: Capture
+    capture: Callable[[Asker], Capture]
 
 
 class Steps:
@@ -82,14 +91,21 @@ class Steps:
             self._check(step, ended.code, capture)
             return await asyncio.to_thread(self._commit, step, key, prepared, ended, capture)
 
-    async def run_once(
-        self, step: Exec, solver: Solver, asker: Asker, nested: Nested, env: tuple[tuple[str, str], ...]
-    ) -> tuple[int, Capture]:
-        """Run a command that nobody keeps anything of but its exit code and output (a module's function)."""
-        async with AsyncExitStack() as stack:
-            prepared = await self._prepare(step, "function", solver, asker, stack, nested, env)
-            ended, capture, _ = await self._execute(prepared, "", asker, stack, nested)
-            return ended.code, capture
+    async def hold(
+        self,
+        step: Exec,
+        solver: Solver,
+        asker: Asker,
+        stack: AsyncExitStack,
+        stdin: int,
+        env: tuple[tuple[str, str], ...],
+    ) -> Held:
+        """Start a command that nobody keeps anything of (a module's process). It is killed when the stack is left."""
+        prepared = await self._prepare(step, "function", solver, asker, stack, None, env)
+        capture = self._capture("", prepared, asker)
+        stack.callback(capture.close)
+        process = await self._start(prepared, capture, stdin, stack, None)
+        return Held(process, capture, lambda asker: self._capture("", prepared, asker))
 
     async def _prepare(
         self,
@@ -123,28 +139,35 @@ class Steps:
         self, prepared: Prepared, key: str, asker: Asker, stack: AsyncExitStack, nested: Nested | None
     ) -> tuple[Exit, Capture, float]:
         """Start a plan and wait for its end; the answer has the seconds that took."""
-
-        async def attach(pid: int) -> None:
-            stack.callback(self._network.release, await self._network.attach(pid))
-            if nested:
-                await nested.listen(pid)
-
         loop = asyncio.get_running_loop()
         started = loop.time()
         capture = self._capture(key, prepared, asker)
         stack.callback(capture.close)
         stdin = open_stdin(prepared.stdin)
         try:
+            process = await self._start(prepared, capture, stdin, stack, nested)
+        finally:
+            os.close(stdin)
+        ended = await process.wait()
+        await capture.finish()
+        return ended, capture, round(loop.time() - started, 3)
+
+    async def _start(
+        self, prepared: Prepared, capture: Capture, stdin: int, stack: AsyncExitStack, nested: Nested | None
+    ) -> Process:
+        async def attach(pid: int) -> None:
+            stack.callback(self._network.release, await self._network.attach(pid))
+            if nested:
+                await nested.listen(pid)
+
+        try:
             process = await self._backend.start(
                 prepared.plan, stdin=stdin, stdout=capture.stdout_fd, stderr=capture.stderr_fd, before_exec=attach
             )
         finally:
-            os.close(stdin)
             capture.started()
         stack.push_async_callback(process.kill)
-        ended = await process.wait()
-        await capture.finish()
-        return ended, capture, round(loop.time() - started, 3)
+        return process
 
     def _check(self, step: Exec, code: int, capture: Capture) -> None:
         fine = {"SUCCESS": code == 0, "FAILURE": code != 0 and code not in SIGNALS, "ANY": code not in SIGNALS}

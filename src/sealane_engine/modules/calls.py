@@ -12,8 +12,8 @@ from sealane_engine.api.durations import parse_duration
 from sealane_engine.errors import EngineError, ExecError, InvalidInput
 from sealane_engine.graph.keys import Key, make_key
 from sealane_engine.modules.content import Contents
-from sealane_engine.modules.runtime import CALL
 from sealane_engine.modules.values import calls_in, restore_calls, saved_calls, to_json
+from sealane_engine.modules.warm import Warm
 from sealane_engine.protocol.call import Call, in_order
 
 if TYPE_CHECKING:
@@ -107,9 +107,9 @@ async def run_call(ctx: Context, module: Module, call: FunctionCall, label: str)
     client = ctx.engine.new_client(
         parent=ctx.client.id, namespace=f"module:{source.needs_config().name}", call=call, module=module
     )
-    env = (*runtime.env, ("TRACEPARENT", ctx.client.traceparent)) if ctx.client.traceparent else runtime.env
-    process = ctx.engine.run_nested(runtime.container, CALL, env, client)
-    ended = await ctx.engine.modules.until(call.done, process)
+    env = {"TRACEPARENT": ctx.client.traceparent} if ctx.client.traceparent else {}
+    warm = await ctx.engine.modules.warm(module.digest, lambda: Warm.start(ctx.engine, runtime, ctx.asker))
+    ended = await ctx.engine.modules.until(call.done, warm.call(client, env))
     if call.error is not None:
         raise _error(call.error)
     if not call.answered:

@@ -10,6 +10,7 @@ from sealane_engine.graph.flight import Flight
 
 if TYPE_CHECKING:
     from sealane_engine.modules.runtime import Runtime
+    from sealane_engine.modules.warm import Warm
 
 
 class Modules:
@@ -18,6 +19,7 @@ class Modules:
     def __init__(self) -> None:
         self._runtimes: dict[str, Runtime] = {}
         self._flight: Flight[Any] = Flight()
+        self._warm: dict[str, Warm] = {}
         self._ending: set[asyncio.Task[Any]] = set()
         self.fields: dict[tuple[str, str], str] = {}
         """(type, field) of every module that is served → the module's digest."""
@@ -28,6 +30,17 @@ class Modules:
         if found is None:
             found = self._runtimes[digest] = await self._flight.do(digest, make)
         return found
+
+    async def warm(self, digest: str, start: Callable[[], Awaitable[Warm]]) -> Warm:
+        """The warm parent of a module's calls: the one that runs, or a new one."""
+        found = self._warm.get(digest)
+        if found is not None and found.alive:
+            return found
+        fresh: Warm = await self._flight.do(f"warm:{digest}", start)
+        if found is not None and self._warm.get(digest) is found:
+            await found.aclose()
+        self._warm[digest] = fresh
+        return fresh
 
     async def until(self, answered: asyncio.Event, process: Coroutine[Any, Any, Any]) -> Any:
         """Run a module's process until it has answered or ended; what it still does then is nobody's wait.
@@ -56,8 +69,9 @@ class Modules:
             task.exception()  # it has answered: how it ended changes nothing
 
     async def aclose(self) -> None:
-        """End the processes that have answered."""
+        """End the processes that have answered, and those that were kept warm."""
         for task in tuple(self._ending):
             task.cancel()
         if self._ending:
             await asyncio.wait(tuple(self._ending))
+        await asyncio.gather(*(each.aclose() for each in self._warm.values()))

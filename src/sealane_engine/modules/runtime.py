@@ -40,7 +40,6 @@ _PIP = (
     "--disable-pip-version-check",
     "--root-user-action=ignore",
 )
-CALL = ("python", "-c", "import sys; from dagger.mod.cli import app; sys.exit(app())")
 
 
 @dataclass(frozen=True, slots=True)
