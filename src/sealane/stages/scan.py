@@ -14,6 +14,8 @@ from sealane.stages import steps
 from sealane.stages.result import Outcome, StageResult, not_run
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import dagger
 
     from sealane.findings import Finding
@@ -42,6 +44,29 @@ def rules() -> dict[str, str]:
     return {f.name: f.read_text() for f in sorted(folder.iterdir(), key=lambda f: f.name) if f.name.endswith(".yaml")}
 
 
+def everything() -> tuple[str, ...]:
+    """Where the rules that ship are in the scanner's container."""
+    return tuple(f"{_RULES}/{name}" for name in rules())
+
+
+def command(configs: Sequence[str], output: str, exclude: Sequence[str] = ()) -> list[str]:
+    """One run of Semgrep over the working directory that asks nobody and sends nothing."""
+    words = ["semgrep", "scan", "--metrics=off", "--disable-version-check", "--no-git-ignore", "--quiet"]
+    words += [word for config in configs for word in ("--config", config)]
+    words += [word for pattern in exclude for word in ("--exclude", pattern)]
+    return [*words, "--sarif", "--output", output, "."]
+
+
+async def scanner() -> dagger.Container:
+    """Semgrep with the rules that ship. Raises steps.CannotRunError."""
+    base = await steps.installed(steps.with_tools(steps.python(), "semgrep"), "semgrep")
+    base = base.with_env_variable("SEMGREP_ENABLE_VERSION_CHECK", "0").with_env_variable("SEMGREP_SEND_METRICS", "off")
+    base = base.with_env_variable("PATH", f"{steps.TOOLS}/bin:/usr/local/bin:/usr/bin:/bin")
+    for name, text in rules().items():
+        base = base.with_new_file(f"{_RULES}/{name}", text)
+    return base
+
+
 async def nothing_to_do(project: Project) -> str:
     return "" if project.files else "no files"
 
@@ -50,13 +75,8 @@ async def run(project: Project) -> StageResult:
     """Both passes. Fails on a finding of high severity; a scanner that broke is *not run*, never clean."""
     if not project.files:
         return not_run(NAME, "no files")
-    base = await steps.installed(steps.with_tools(steps.python(), "semgrep"), "semgrep")
-    base = base.with_env_variable("SEMGREP_ENABLE_VERSION_CHECK", "0").with_env_variable("SEMGREP_SEND_METRICS", "off")
-    base = base.with_env_variable("PATH", f"{steps.TOOLS}/bin:/usr/local/bin:/usr/bin:/bin")
-    shipped = rules()
-    for name, text in shipped.items():
-        base = base.with_new_file(f"{_RULES}/{name}", text)
-    code = tuple(f"{_RULES}/{name}" for name in shipped if name != SECRETS) + project.config.scan.rules
+    base = await scanner()
+    code = tuple(path for path in everything() if path != f"{_RULES}/{SECRETS}") + project.config.scan.rules
     passes = (
         Pass("semgrep", code, project.source),
         Pass("secrets", (f"{_RULES}/{SECRETS}",), project.source.with_new_file(".semgrepignore", _EVERYTHING)),
@@ -85,11 +105,8 @@ async def run(project: Project) -> StageResult:
 async def _scan(which: Pass, base: dagger.Container, project: Project) -> tuple[list[Finding], dagger.Directory, str]:
     """The findings of one pass, its reports, and why it could not run (empty when it did)."""
     output = f"{steps.REPORTS}/{which.name}.sarif"
-    command = ["semgrep", "scan", "--metrics=off", "--disable-version-check", "--no-git-ignore", "--quiet"]
-    command += [word for rule in which.rules for word in ("--config", rule)]
-    command += [word for pattern in project.config.scan.exclude for word in ("--exclude", pattern)]
-    command += ["--sarif", "--output", output, "."]
-    done = await steps.attempt(base.with_mounted_directory(steps.SOURCE, which.source), command)
+    words = command(which.rules, output, project.config.scan.exclude)
+    done = await steps.attempt(base.with_mounted_directory(steps.SOURCE, which.source), words)
     logs = dag.directory().with_new_file(f"{_LOGS}/{which.name}.txt", done.output + "\n")
     if done.exit_code not in {0, 1}:
         said = steps.last_lines(done.output, 1)

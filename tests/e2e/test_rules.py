@@ -1,0 +1,67 @@
+"""Every rule that ships, run by the Semgrep of the stage scan in one step: it finds its case and leaves the other alone."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import anyio
+import dagger
+import pytest
+
+from sealane.findings import sarif
+from sealane.stages import scan, steps
+
+pytestmark = [pytest.mark.needs("root", "network"), pytest.mark.timeout(900)]
+
+GOLDEN = Path(__file__).parent.parent / "golden" / "rules"
+
+
+@pytest.fixture
+def session(environ: dict[str, str], shared_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An engine of the embedded kind that `dagger.connection()` finds."""
+    command = [sys.executable, "-m", "sealane_engine", "--home", str(shared_home)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ) as engine:
+        assert engine.stdin is not None
+        assert engine.stdout is not None
+        said = json.loads(engine.stdout.readline())
+        monkeypatch.setenv("DAGGER_SESSION_PORT", str(said["port"]))
+        monkeypatch.setenv("DAGGER_SESSION_TOKEN", said["session_token"])
+        yield
+        engine.stdin.close()
+
+
+def files() -> dict[str, str]:
+    """Path → text of every case: `<rule>/bad/<path>` and `<rule>/good/<path>`. A list holds parts of a text."""
+    found = {}
+    for table in sorted(GOLDEN.glob("*.toml")):
+        for case in tomllib.loads(table.read_text())["case"]:
+            for kind in ("bad", "good"):
+                found[f"{case['rule']}/{kind}/{case['path']}"] = "".join(case[kind])
+    return found
+
+
+async def found_in(texts: dict[str, str]) -> set[tuple[str, str]]:
+    """(rule, file) of every finding of all rules together."""
+    async with dagger.connection():
+        source = dagger.dag.directory().with_new_file(".semgrepignore", "")
+        for path, text in texts.items():
+            source = source.with_new_file(path, text)
+        container = (await scan.scanner()).with_mounted_directory(steps.SOURCE, source)
+        done = await steps.attempt(container, scan.command(scan.everything(), "/reports/all.sarif"))
+        assert done.exit_code == 0, done.output
+        findings = sarif.read(await done.container.file("/reports/all.sarif").contents(), "semgrep")
+    return {(finding.rule, finding.file) for finding in findings}
+
+
+@pytest.mark.usefixtures("session")
+def test_each_rule_finds_its_case_and_leaves_the_other_alone():
+    texts = files()
+    found = anyio.run(found_in, texts)
+    must = {path for path in texts if "/bad/" in path}
+    assert {path for path in must if (path.split("/")[0], path) not in found} == set(), "missed"
+    assert {(rule, path) for rule, path in found if path.startswith(f"{rule}/good/")} == set(), "false alarms"
