@@ -18,3 +18,16 @@ def parse_duration(text: str | None, default: float) -> float:
     if not parts or "".join(number + unit for number, unit in parts) != text:
         raise InvalidInput(f"invalid duration {text!r}", reason="duration", hint="write it like 10s, 1m30s or 250ms")
     return sum(float(number) * _UNITS[unit] for number, unit in parts)
+
+
+def format_duration(seconds: float) -> str:
+    """Seconds as Go prints a duration: `0s`, `250ms`, `1.5s`, `1m0s`, `1h0m0s`."""
+    if seconds == 0:
+        return "0s"
+    if seconds < 1:
+        unit, size = next((unit, size) for unit, size in (("ms", 1e-3), ("µs", 1e-6), ("ns", 1e-9)) if seconds >= size)
+        return f"{round(seconds / size, 6):g}{unit}"
+    minutes, rest = divmod(round(seconds, 9), 60)
+    hours, minutes = divmod(int(minutes), 60)
+    shown = f"{round(rest, 9):.9f}".rstrip("0").rstrip(".") + "s"
+    return f"{hours}h{minutes}m{shown}" if hours else f"{minutes}m{shown}" if minutes else shown

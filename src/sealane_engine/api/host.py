@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from sealane_engine.api.registry import Context, Fields
-from sealane_engine.api.values import Directory, File, Port, PortForward, Service
+from sealane_engine.api.values import Directory, File, Port, PortForward, Service, Socket
 from sealane_engine.errors import NotFound
 from sealane_engine.graph.operation import HostDirectory, HostFile, Ref
 
@@ -50,6 +50,11 @@ async def file(ctx: Context, self: Host, *, path: str, noCache: bool = False) ->
     return File(Ref(HostFile(str(found)), f"/{found.name}"))
 
 
+@field("unixSocket")
+async def unix_socket(ctx: Context, self: Host, *, path: str) -> Socket:
+    return Socket(str(ctx.engine.client_path(ctx.client, path)))
+
+
 @field("findUp")
 async def find_up(ctx: Context, self: Host, *, name: str, noCache: bool = False) -> str | None:
     current = ctx.engine.client_path(ctx.client, ".")
@@ -61,6 +66,7 @@ async def find_up(ctx: Context, self: Host, *, name: str, noCache: bool = False)
 
 @field("service")
 async def service(ctx: Context, self: Host, *, ports: list[dict], host: str = "localhost") -> Service:  # type: ignore[type-arg]
+    ctx.engine.need_machine(ctx.client, "its ports")
     forwards = tuple(_forward(each) for each in ports)
     exposed = tuple(Port(each.frontend or each.backend, each.protocol) for each in forwards)
     return Service(host=host, forwards=forwards, ports=exposed)
@@ -75,6 +81,7 @@ async def tunnel(
     native: bool = False,
     ports: list[dict] | None = None,  # type: ignore[type-arg]
 ) -> Service:
+    ctx.engine.need_machine(ctx.client, "its ports")
     forwards = tuple(_forward(each) for each in ports or ())
     if not forwards:
         forwards = tuple(PortForward(each.port, each.port if native else None, each.protocol) for each in service.ports)

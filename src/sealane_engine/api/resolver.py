@@ -1,7 +1,8 @@
 """From a call to its value: each call is evaluated once per session, its receiver first.
 
 Calls whose answer depends on who asks (the client's machine, its secrets, its function call) carry the client's id as
-their scope, so that their ids mean the same for everybody who is handed one.
+their scope, so that their ids mean the same for everybody who is handed one: whoever asks for them then, they are
+evaluated for the client whose id that is. A module that returns a directory of `dag.host()` doesn't get its caller's.
 """
 
 from __future__ import annotations
@@ -50,6 +51,9 @@ NOT_MEMOISED = frozenset(
         ("FunctionCall", "returnValue"),
         ("FunctionCall", "returnError"),
         ("Module", "serve"),
+        ("Engine", "clients"),
+        ("EngineCache", "entrySet"),
+        ("EngineCache", "prune"),
     }
 )
 
@@ -121,7 +125,16 @@ class ApiResolver:
         schema = getattr(implementation, "schema", None) or self._engine.schema_of(client)
         given = schema.arguments(call)
         args = {name: await self._argument(client, value) for name, value in given.items()}
-        return await implementation(Context(self._engine, client, call), receiver, **args)
+        return await implementation(Context(self._engine, self._whose(call, client), call), receiver, **args)
+
+    def _whose(self, call: Call, asker: Client) -> Client:
+        """The client for whom a call is evaluated: its scope's, if it or what it's asked of has one, else who asks."""
+        scope = call.scope or (call.receiver.scope if call.receiver else "")
+        ident = scope.partition(":")[0]
+        if ident in ("", asker.id):
+            return asker
+        owner = self._engine.clients.known(ident)
+        return replace(owner, labels=asker.labels, traceparent=asker.traceparent, metadata=asker.metadata)
 
     async def _argument(self, client: Client, value: Any) -> Any:
         if isinstance(value, Call):

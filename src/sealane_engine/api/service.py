@@ -1,15 +1,18 @@
 """Service: start, stop, and where it is."""
+# ruff: noqa: N803  (arguments carry their GraphQL names)
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
+from sealane_engine.api.container.execs import as_service
 from sealane_engine.api.host import _forward
 from sealane_engine.api.registry import Context, Fields
-from sealane_engine.api.values import Port, PortForward, Service
+from sealane_engine.api.values import Container, Port, PortForward, Service
 from sealane_engine.errors import InvalidInput
 
+container = Fields("Container")
 field = Fields("Service")
 
 
@@ -54,6 +57,7 @@ async def stop(ctx: Context, self: Service, *, kill: bool = False) -> Any:
 @field("up")
 async def up(ctx: Context, self: Service, *, ports: list[dict] | None = None, random: bool = False) -> None:  # type: ignore[type-arg]
     """Map the service's ports to the client's machine until the request is cancelled or the service ends."""
+    ctx.engine.need_machine(ctx.client, "its ports")
     forwards = tuple(_forward(each) for each in ports or ())
     if not forwards:
         forwards = tuple(PortForward(each.port, None if random else each.port, each.protocol) for each in self.ports)
@@ -63,3 +67,31 @@ async def up(ctx: Context, self: Service, *, ports: list[dict] | None = None, ra
         )
     tunnel = Service(upstream=self, forwards=forwards, ports=self.ports)
     await ctx.engine.services.up(tunnel, ctx.engine.solver, ctx.asker)
+
+
+@container("up")
+async def container_up(
+    ctx: Context,
+    self: Container,
+    *,
+    random: bool = False,
+    ports: list[dict] | None = None,  # type: ignore[type-arg]
+    args: list[str] | None = None,
+    useEntrypoint: bool = False,
+    experimentalPrivilegedNesting: bool = False,
+    insecureRootCapabilities: bool = False,
+    expand: bool = False,
+    noInit: bool = False,
+) -> None:
+    """`asService` and `up` in one."""
+    service = await as_service(
+        ctx,
+        self,
+        args=args,
+        useEntrypoint=useEntrypoint,
+        experimentalPrivilegedNesting=experimentalPrivilegedNesting,
+        insecureRootCapabilities=insecureRootCapabilities,
+        expand=expand,
+        noInit=noInit,
+    )
+    await up(ctx, service, ports=ports, random=random)

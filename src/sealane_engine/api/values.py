@@ -36,15 +36,25 @@ class Port:
 
 @dataclass(frozen=True, slots=True)
 class Healthcheck:
-    """A command that says whether a service is healthy; times in seconds (defaults are Docker's)."""
+    """A command that says whether a service is healthy; times in seconds. 0: nothing was said (see `filled`)."""
 
     args: tuple[str, ...]
     shell: bool = False
-    interval: float = 30.0
-    timeout: float = 30.0
+    interval: float = 0.0
+    timeout: float = 0.0
     start_period: float = 0.0
-    start_interval: float = 5.0
-    retries: int = 3
+    start_interval: float = 0.0
+    retries: int = 0
+
+    def filled(self) -> Healthcheck:
+        """With Docker's defaults for what was not said."""
+        return replace(
+            self,
+            interval=self.interval or 30.0,
+            timeout=self.timeout or 30.0,
+            start_interval=self.start_interval or 5.0,
+            retries=self.retries or 3,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,9 +220,8 @@ def _healthcheck_from_oci(check: Mapping[str, Any]) -> Healthcheck | None:
     test = check.get("Test") or []
     if not test or test[0] == "NONE":
         return None
-    default = Healthcheck(())
     seconds = {
-        name: (check.get(key) or 0) / 1e9 or getattr(default, name)
+        name: (check.get(key) or 0) / 1e9
         for name, key in (
             ("interval", "Interval"),
             ("timeout", "Timeout"),
@@ -220,9 +229,7 @@ def _healthcheck_from_oci(check: Mapping[str, Any]) -> Healthcheck | None:
             ("start_interval", "StartInterval"),
         )
     }
-    return Healthcheck(
-        args=tuple(test[1:]), shell=test[0] == "CMD-SHELL", retries=check.get("Retries") or default.retries, **seconds
-    )
+    return Healthcheck(args=tuple(test[1:]), shell=test[0] == "CMD-SHELL", retries=check.get("Retries") or 0, **seconds)
 
 
 def config_to_oci(config: Config) -> dict[str, Any]:
@@ -242,11 +249,17 @@ def config_to_oci(config: Config) -> dict[str, Any]:
         "Healthcheck": check
         and {
             "Test": ["CMD-SHELL" if check.shell else "CMD", *check.args],
-            "Interval": int(check.interval * 1e9),
-            "Timeout": int(check.timeout * 1e9),
-            "StartPeriod": int(check.start_period * 1e9),
-            "StartInterval": int(check.start_interval * 1e9),
-            "Retries": check.retries,
+            **{
+                name: value
+                for name, value in (
+                    ("Interval", int(check.interval * 1e9)),
+                    ("Timeout", int(check.timeout * 1e9)),
+                    ("StartPeriod", int(check.start_period * 1e9)),
+                    ("StartInterval", int(check.start_interval * 1e9)),
+                    ("Retries", check.retries),
+                )
+                if value
+            },
         },
     }
     return {name: value for name, value in full.items() if value}

@@ -246,7 +246,16 @@ class MountSecret:
     mode: int = 0o400
 
 
-StepMount = MountTree | MountCache | MountTemp | MountSecret
+@dataclass(frozen=True, slots=True)
+class MountSocket:
+    """A unix socket of the client's machine, `path` there; a step's connections are passed on by the engine."""
+
+    target: str
+    path: str
+    owner: str = ""
+
+
+StepMount = MountTree | MountCache | MountTemp | MountSecret | MountSocket
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from sealane_engine.errors import ExecError, InvalidInput, NotFound
 from sealane_engine.graph.edits import FLATTEN_AT
-from sealane_engine.graph.operation import Exec, MountCache, MountSecret, MountTemp, MountTree
+from sealane_engine.graph.operation import Exec, MountCache, MountSecret, MountSocket, MountTemp, MountTree, StepMount
+from sealane_engine.graph.sockets import pass_on
 from sealane_engine.graph.users import User, find_owner, find_user
 from sealane_engine.graph.volumes import fill_volume
 from sealane_engine.sandbox.plan import Bind, Command, Content, Mount, Overlay, Plan, Tmpfs
@@ -133,7 +134,7 @@ class Preparer:
     async def _mount(
         self,
         index: int,
-        mount: MountTree | MountCache | MountTemp | MountSecret,
+        mount: StepMount,
         view: TreeView,
         solver: Solver,
         asker: Asker,
@@ -147,6 +148,9 @@ class Preparer:
                 uid, gid = find_owner(view, mount.owner)
                 data = self._secrets.reveal(mount.secret)
                 return Mount(mount.target, Content(data, mount.mode, uid or 0, gid or 0))
+            case MountSocket():
+                uid, gid = find_owner(view, mount.owner)
+                return Mount(mount.target, Bind(await pass_on(self._store, mount.path, uid or 0, gid or 0, stack)))
             case MountCache():
                 return Mount(mount.target, Bind(await self._volume(mount, view, solver, asker, stack)))
             case MountTree():

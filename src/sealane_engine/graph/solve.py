@@ -31,6 +31,7 @@ from sealane_engine.graph.operation import (
     ImageTree,
     MountCache,
     MountSecret,
+    MountSocket,
     MountTemp,
     MountTree,
     Operation,
@@ -248,6 +249,8 @@ class Solver:
                     "owner": mount.owner,
                     "source": await self.content(mount.source, asker) if mount.source else None,
                 }
+            case MountSocket():
+                return {"socket": mount.target, "path": mount.path, "owner": mount.owner}
             case MountTemp():
                 return {"temp": mount.target, "size": mount.size}
             case MountSecret():

@@ -266,6 +266,7 @@ class Services:
 
     async def _run_healthcheck(self, check: Healthcheck, running: Running, prepared: Prepared) -> None:
         """As Docker does: the first probe at once, failures count only after the start period."""
+        check = check.filled()
         assert running.process is not None
         args = ("/bin/sh", "-c", check.args[0]) if check.shell else check.args
         base = prepared.plan.command

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sealane_engine.api.durations import parse_duration
+from sealane_engine.api.durations import format_duration, parse_duration
 from sealane_engine.api.registry import Context, Fields
 from sealane_engine.api.values import (
     Container,
@@ -220,15 +220,14 @@ async def with_docker_healthcheck(
     startInterval: str | None = None,
     retries: int | None = None,
 ) -> Container:
-    default = Healthcheck(())
     check = Healthcheck(
         args=tuple(args),
         shell=shell,
-        interval=parse_duration(interval, default.interval),
-        timeout=parse_duration(timeout, default.timeout),
-        start_period=parse_duration(startPeriod, default.start_period),
-        start_interval=parse_duration(startInterval, default.start_interval),
-        retries=retries or default.retries,
+        interval=parse_duration(interval, 0.0),
+        timeout=parse_duration(timeout, 0.0),
+        start_period=parse_duration(startPeriod, 0.0),
+        start_interval=parse_duration(startInterval, 0.0),
+        retries=retries or 0,
     )
     return self.with_config(healthcheck=check)
 
@@ -312,6 +311,26 @@ async def healthcheck_args(ctx: Context, self: Healthcheck) -> list[str]:
 @healthcheck_fields("shell")
 async def healthcheck_shell(ctx: Context, self: Healthcheck) -> bool:
     return self.shell
+
+
+@healthcheck_fields("interval")
+async def healthcheck_interval(ctx: Context, self: Healthcheck) -> str:
+    return format_duration(self.interval)
+
+
+@healthcheck_fields("timeout")
+async def healthcheck_timeout(ctx: Context, self: Healthcheck) -> str:
+    return format_duration(self.timeout)
+
+
+@healthcheck_fields("startPeriod")
+async def healthcheck_start_period(ctx: Context, self: Healthcheck) -> str:
+    return format_duration(self.start_period)
+
+
+@healthcheck_fields("startInterval")
+async def healthcheck_start_interval(ctx: Context, self: Healthcheck) -> str:
+    return format_duration(self.start_interval)
 
 
 @healthcheck_fields("retries")

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 from sealane_engine.api.container.files import where
 from sealane_engine.api.registry import Context, Fields
-from sealane_engine.api.values import CacheVolume, Container, Directory, File
+from sealane_engine.api.values import CacheVolume, Container, Directory, File, Socket
 from sealane_engine.errors import InvalidInput
 from sealane_engine.graph.operation import (
     Copy,
     Edit,
     MountCache,
     MountSecret,
+    MountSocket,
     MountTemp,
     MountTree,
     Ref,
@@ -112,6 +113,21 @@ async def with_mounted_secret(
     return _mounted(self, MountSecret(target, source, owner, 0o400 if mode is None else mode))
 
 
+@field("withUnixSocket")
+async def with_unix_socket(
+    ctx: Context, self: Container, *, path: str, source: Socket, owner: str = "", expand: bool = False
+) -> Container:
+    return _mounted(self, MountSocket(where(self, path, expand).rstrip("/"), source.path, owner))
+
+
+@field("withoutUnixSocket")
+async def without_unix_socket(ctx: Context, self: Container, *, path: str, expand: bool = False) -> Container:
+    target = where(self, path, expand).rstrip("/")
+    return replace(
+        self, mounts=tuple(each for each in self.mounts if each.target != target or not isinstance(each, MountSocket))
+    )
+
+
 @field("withoutMount")
 async def without_mount(ctx: Context, self: Container, *, path: str, expand: bool = False) -> Container:
     target = where(self, path, expand).rstrip("/")
@@ -120,4 +136,4 @@ async def without_mount(ctx: Context, self: Container, *, path: str, expand: boo
 
 @field("mounts")
 async def mounts(ctx: Context, self: Container) -> list[str]:
-    return [each.target for each in self.mounts]
+    return [each.target for each in self.mounts if not isinstance(each, MountSocket)]
