@@ -83,19 +83,24 @@ class Engine:
 
     # ---- clients
 
-    def new_client(self, **extra: Any) -> Client:
-        """A client with a token of its own."""
-        return self.clients.add(Client(random_secrets.token_hex(8), random_secrets.token_hex(32), extra))
+    def new_client(self, ident: str = "", **extra: Any) -> Client:
+        """A client with a token of its own. Nobody can guess its id, which calls carry that are only its own."""
+        ident = ident or random_secrets.token_hex(16)
+        return self.clients.add(Client(ident, random_secrets.token_hex(32), extra))
 
     def client_path(self, client: Client, path: str) -> Path:
         """A path of the client's machine. A nested client's machine is its sandbox, which the engine doesn't read."""
-        workdir: Path | None = client.extra.get("workdir")
-        if workdir is None:
-            raise Unsupported(
-                f"the host of a nested session can't be reached (path {path!r})",
-                hint="pass directories and files to functions as arguments",
-            )
+        self.need_machine(client, f"path {path!r}")
+        workdir: Path = client.extra["workdir"]
         return (workdir / Path(path).expanduser()).absolute()
+
+    def need_machine(self, client: Client, what: str) -> None:
+        """Refuse what is of the machine that the engine runs on to all but the client that started it."""
+        if client.extra.get("workdir") is None:
+            raise Unsupported(
+                f"the host of a nested session can't be reached ({what})",
+                hint="pass directories, files, secrets and services to functions as arguments",
+            )
 
     def namespace(self, client: Client) -> str:
         """Cache volumes of different modules never meet."""
@@ -176,7 +181,10 @@ async def open_engine(options: Options, events: Events) -> AsyncIterator[Engine]
         engine.steps = Steps(engine.store, backend, engine.network, engine.services, preparer, events, engine.nested)
         engine.solver.steps = engine.steps
         engine.resolver = ApiResolver(engine, table())
-        engine.main = engine.new_client(workdir=options.workdir)
+        # The same in every session: stored answers of functions name what is the caller's.
+        engine.main = engine.new_client(
+            engine.secrets.mac(b"main client").removeprefix("hmac:"), workdir=options.workdir
+        )
         hooks = EventHooks(events, engine.main.id)
         endpoint = Endpoint(
             clients=engine.clients, resolver=engine.resolver, ids=engine.ids, schema=engine.schema_of, hooks=hooks

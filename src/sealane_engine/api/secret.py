@@ -13,6 +13,7 @@ field = Fields("Secret")
 
 @query("secret")
 async def secret(ctx: Context, self: None, *, uri: str, cacheKey: str = "") -> Secret:
+    ctx.engine.need_machine(ctx.client, f"secret {uri.partition(':')[0]}:")
     return await ctx.engine.secrets.from_uri(uri, cacheKey)
 
 

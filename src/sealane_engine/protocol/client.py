@@ -52,12 +52,21 @@ class Clients:
 
     def __init__(self) -> None:
         self._by_hash: dict[bytes, Client] = {}
+        self._by_id: dict[str, Client] = {}
 
     def add(self, client: Client) -> Client:
         self._by_hash[sha256(client.token.encode()).digest()] = client
+        self._by_id[client.id] = client
         return client
 
+    def known(self, ident: str) -> Client:
+        """Who has this id, or had it: what a client asked for may be evaluated when it has ended. A stranger, with
+        nothing that is its own, if that was in another session.
+        """
+        return self._by_id.get(ident) or Client(ident, "")
+
     def remove(self, client: Client) -> None:
+        """Its token is worth nothing from here on."""
         self._by_hash.pop(sha256(client.token.encode()).digest(), None)
 
     def find(self, token: str) -> Client | None:
