@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from sealane.findings import xml
 from sealane.findings.model import Test, TestOutcome
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 _PLACE = re.compile(r"^(?P<file>[^\s:][^:\n]*\.\w+):(?P<line>\d+): ?", re.MULTILINE)
+_MOST_OUTPUT = 20_000
+_TAGS = {TestOutcome.ERROR: "error", TestOutcome.FAILED: "failure", TestOutcome.SKIPPED: "skipped"}
 
 
 def read(text: str, suite: str) -> list[Test]:
@@ -32,8 +38,16 @@ def _test(case: ET.Element, suite: str) -> Test:
             return Test(suite, name, outcome, message, seconds=seconds)
         places = [m for m in _PLACE.finditer(node.text or "") if "site-packages" not in m["file"]]
         file, line = (places[-1]["file"], int(places[-1]["line"])) if places else (case.get("file", ""), 0)
-        return Test(suite, name, outcome, message, file.removeprefix("/src/"), line, seconds)
+        output = _output(node, case)
+        return Test(suite, name, outcome, message, file.removeprefix("/src/"), line, seconds, output)
     return Test(suite, name, TestOutcome.PASSED, seconds=seconds)
+
+
+def _output(node: ET.Element, case: ET.Element) -> str:
+    """The traceback, then what the test printed: the end of it, when it is long."""
+    printed = ("\n".join(part.itertext()) for part in case if part.tag in {"system-out", "system-err"})
+    text = "\n\n".join(filter(None, (part.strip("\n") for part in (node.text or "", *printed))))
+    return text if len(text) <= _MOST_OUTPUT else f"…\n{text[-_MOST_OUTPUT:]}"
 
 
 def _first_line(text: str) -> str:
@@ -49,3 +63,40 @@ def join(reports: dict[str, str]) -> str:
             suite.set("name", name)
             root.append(suite)
     return ET.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def write(tests: Iterable[Test]) -> str:
+    """One report of all tests, a suite each."""
+    suites: dict[str, list[Test]] = {}
+    for test in tests:
+        suites.setdefault(test.suite, []).append(test)
+    root = ET.Element(
+        "testsuites", {"name": "sealane", **_totals([test for suite in suites.values() for test in suite])}
+    )
+    for name, members in suites.items():
+        suite = ET.SubElement(root, "testsuite", {"name": name, **_totals(members)})
+        for test in members:
+            _write_case(suite, test)
+    return xml.printable(ET.tostring(root, encoding="unicode", xml_declaration=True)) + "\n"
+
+
+def _totals(tests: list[Test]) -> dict[str, str]:
+    count = {outcome: sum(test.outcome is outcome for test in tests) for outcome in TestOutcome}
+    return {
+        "tests": str(len(tests)),
+        "failures": str(count[TestOutcome.FAILED]),
+        "errors": str(count[TestOutcome.ERROR]),
+        "skipped": str(count[TestOutcome.SKIPPED]),
+        "time": f"{sum(test.seconds for test in tests):.3f}",
+    }
+
+
+def _write_case(suite: ET.Element, test: Test) -> None:
+    classname, _, name = test.name.rpartition("::")
+    case = ET.SubElement(suite, "testcase", classname=classname or test.suite, name=name, time=f"{test.seconds:.3f}")
+    if test.file:
+        case.set("file", test.file)
+    if test.line:
+        case.set("line", str(test.line))
+    if test.outcome in _TAGS:
+        ET.SubElement(case, _TAGS[test.outcome], message=test.message).text = test.output or None

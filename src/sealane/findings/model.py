@@ -25,7 +25,12 @@ class TestOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing a tool says. `file` is relative to the project; `line` is 1-based, 0 when the tool gave none."""
+    """One thing a tool says. `file` is relative to the project; `line` is 1-based, 0 when the tool gave none.
+
+    `fix` is what to do, when the tool says it. `fingerprint` names the finding wherever its line moves (see
+    `findings.fingerprint`). A finding that is `known` to the baseline, or `waived` (the words say by whom), counts in
+    no gate.
+    """
 
     tool: str
     rule: str
@@ -33,6 +38,14 @@ class Finding:
     message: str
     file: str = ""
     line: int = 0
+    fix: str = ""
+    fingerprint: str = ""
+    known: bool = False
+    waived: str = ""
+
+    @property
+    def counts(self) -> bool:
+        return not (self.known or self.waived)
 
     @property
     def place(self) -> str:
@@ -49,7 +62,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Test:
-    """One test's result. `file` and `line` are where it failed, when the report says so."""
+    """One test's result. `file` and `line` are where it failed, when the report says so; `output` is what it printed."""
 
     __test__ = False  # not a pytest class
 
@@ -60,6 +73,7 @@ class Test:
     file: str = ""
     line: int = 0
     seconds: float = 0.0
+    output: str = ""
 
     @property
     def failed(self) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
 
 from sealane.errors import ReportUnreadable
+from sealane.findings.fingerprint import VERSION
 from sealane.findings.model import Finding, Severity
 
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ def _run(run: dict[str, Any], tool: str) -> list[Finding]:
     for result in run.get("results", []):
         if result.get("suppressions"):
             continue
-        rule = result["ruleId"]
+        rule = result.get("ruleId", "")
         default = rules.get(rule, {}).get("defaultConfiguration", {}).get("level", "warning")
         places = result.get("locations") or [{}]
         place = places[0].get("physicalLocation", {})
@@ -39,11 +41,26 @@ def _run(run: dict[str, Any], tool: str) -> list[Finding]:
                 rule.rsplit(".", 1)[-1],
                 _LEVELS[result.get("level", default)],
                 " ".join(result["message"]["text"].split()),
-                place.get("artifactLocation", {}).get("uri", "").removeprefix("file:///src/"),
+                unquote(place.get("artifactLocation", {}).get("uri", "")).removeprefix("file:///src/"),
                 place.get("region", {}).get("startLine", 0),
+                _fix(result),
+                result.get("partialFingerprints", {}).get(VERSION, ""),
             )
         )
     return findings
+
+
+def _fix(result: dict[str, Any]) -> str:
+    """What to do, in the tool's words, or what it would write instead."""
+    for fix in result.get("fixes", []):
+        said = fix.get("description", {}).get("text", "")
+        written = [
+            change.get("insertedContent", {}).get("text", "")
+            for artifact in fix.get("artifactChanges", [])
+            for change in artifact.get("replacements", [])
+        ]
+        return str(said or "\n".join(filter(None, written)))
+    return str(result.get("properties", {}).get("fix", ""))
 
 
 def write(findings: Sequence[Finding], version: str) -> str:
@@ -59,21 +76,30 @@ def write(findings: Sequence[Finding], version: str) -> str:
 
 
 def _write_run(tool: str, findings: list[Finding], version: str) -> dict[str, Any]:
-    driver: dict[str, Any] = {"name": tool, "rules": [{"id": r} for r in sorted({f.rule for f in findings})]}
+    driver: dict[str, Any] = {"name": tool, "rules": [{"id": r} for r in sorted({f.rule for f in findings if f.rule})]}
     if tool == "sealane":
         driver["version"] = version
-    return {"tool": {"driver": driver}, "results": [_write_result(f) for f in findings]}
+    compared = any(f.known for f in findings)
+    return {"tool": {"driver": driver}, "results": [_write_result(f, compared=compared) for f in findings]}
 
 
-def _write_result(finding: Finding) -> dict[str, Any]:
+def _write_result(finding: Finding, *, compared: bool) -> dict[str, Any]:
     result: dict[str, Any] = {
-        "ruleId": finding.rule,
+        **({"ruleId": finding.rule} if finding.rule else {}),
         "level": _LEVEL_OF[finding.severity],
         "message": {"text": finding.message},
     }
     if finding.file:
-        place: dict[str, Any] = {"artifactLocation": {"uri": finding.file}}
+        place: dict[str, Any] = {"artifactLocation": {"uri": quote(finding.file, safe="/@+,:~")}}
         if finding.line:
             place["region"] = {"startLine": finding.line}
         result["locations"] = [{"physicalLocation": place}]
+    if finding.fingerprint:
+        result["partialFingerprints"] = {VERSION: finding.fingerprint}
+    if compared:  # the state stands at all results of a run or at none
+        result["baselineState"] = "unchanged" if finding.known else "new"
+    if finding.waived:
+        result["suppressions"] = [{"kind": "external", "status": "accepted", "justification": finding.waived}]
+    if finding.fix:
+        result["properties"] = {"fix": finding.fix}
     return result
