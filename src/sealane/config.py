@@ -6,11 +6,13 @@ Keys are written with dashes (`max-fail`); underscores work too. An unknown key 
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
+import re
 import tomllib
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from sealane.errors import ConfigError
 
@@ -108,11 +110,63 @@ class BuildConfig(Model):
     tarball: bool = True
 
 
+class Waiver(Model):
+    """A finding that is accepted until the end of a day: by its fingerprint, or by rule and path (a pattern)."""
+
+    fingerprint: str = ""
+    rule: str = ""
+    path: str = ""
+    reason: str = Field(min_length=1)
+    owner: str = Field(min_length=1)
+    expires: dt.date
+    _place: str = PrivateAttr(default="")
+
+    @model_validator(mode="after")
+    def _names_something(self) -> Self:
+        if not self.fingerprint and not (self.rule and self.path):
+            raise ValueError("a waiver names a `fingerprint`, or a `rule` and a `path`")
+        return self
+
+    @property
+    def place(self) -> str:
+        """Where it is written, as `pyproject.toml:12`; empty when that is not known."""
+        return self._place
+
+    def at(self, place: str) -> Self:
+        self._place = place
+        return self
+
+
+class Threshold(Model):
+    """What a figure must reach, or may not pass. Between `target` and the bound the gate warns."""
+
+    minimum: float | None = None
+    maximum: float | None = None
+    target: float | None = None
+    unit: str = ""
+
+    @model_validator(mode="after")
+    def _has_one_bound(self) -> Self:
+        if (self.minimum is None) == (self.maximum is None):
+            raise ValueError("a threshold has either a `minimum` or a `maximum`")
+        return self
+
+
 class GatesConfig(Model):
-    """What must hold. `accept` lets a stage that could not run pass: stage name → the reason why that is all right."""
+    """What must hold. `accept` lets a stage that could not run pass: stage name → the reason why that is all right.
+
+    `coverage` is the least that passes, `coverage-target` the least that passes without a warning. `medium` counts
+    what scanners found. `figures` bounds any figure of a stage, by its name. `baseline` is a file of the project with
+    the findings that are known; only others count.
+    """
 
     coverage: float | None = Field(default=80, ge=0, le=100)
+    coverage_target: float = Field(default=90, ge=0, le=100)
     high: int | None = Field(default=0, ge=0)
+    medium: int | None = Field(default=5, ge=0)
+    figures: dict[str, Threshold] = {}
+    baseline: Inside | None = None
+    waivers: tuple[Waiver, ...] = ()
     accept: dict[str, str] = {}
 
 
@@ -152,11 +206,23 @@ class Config(Model):
 def parse(pyproject: str | None, sealane_toml: str | None = None) -> Config:
     """The configuration in the text of the two files; `sealane.toml` wins when both have one."""
     if sealane_toml is not None:
-        return load(_toml(sealane_toml, "sealane.toml"), where="sealane.toml")
+        return _placed(load(_toml(sealane_toml, "sealane.toml"), where="sealane.toml"), sealane_toml, "sealane.toml")
     if pyproject is None:
         return Config()
     table = _toml(pyproject, "pyproject.toml").get("tool", {})
-    return load(table.get("sealane", {}), where="pyproject.toml [tool.sealane]")
+    config = load(table.get("sealane", {}), where="pyproject.toml [tool.sealane]")
+    return _placed(config, pyproject, "pyproject.toml")
+
+
+_WAIVER = re.compile(r"^\s*\[\[\s*(?:tool\.sealane\.)?gates\.waivers\s*\]\]", re.MULTILINE)
+
+
+def _placed(config: Config, text: str, name: str) -> Config:
+    """Notes the line of each waiver, so that it can be said which one to delete."""
+    lines = [text.count("\n", 0, match.end()) + 1 for match in _WAIVER.finditer(text)]
+    for index, waiver in enumerate(config.gates.waivers):
+        waiver.at(f"{name}:{lines[index]}" if len(lines) == len(config.gates.waivers) else name)
+    return config
 
 
 def load(table: dict[str, Any], *, where: str) -> Config:
@@ -194,6 +260,8 @@ def _known_keys(path: list[str]) -> list[str]:
     """The keys allowed at `path`, a list of keys from the top."""
     model: type[BaseModel] = Config
     for part in path:
+        if part.isdigit():  # an element of a list
+            continue
         field = model.model_fields.get(part.replace("-", "_"))
         if field is None:
             return []

@@ -10,11 +10,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import anyio
+import dagger
 from dagger import dag
 from opentelemetry import baggage, context
 
-from sealane.errors import SealaneError
-from sealane.gates import Gate, Verdict, evaluate
+from sealane.errors import ReportUnreadable, SealaneError
+from sealane.findings import coverage, fingerprint, sources
+from sealane.gates import Gate, Policy, Verdict, evaluate, policy
 from sealane.gates.rules import accepted
 from sealane.stages import build, lint, sbom, scan, steps, test
 from sealane.stages.result import Outcome, StageResult, not_run, skipped
@@ -71,6 +73,7 @@ class Run:
 class _Progress:
     """What is done so far; each stage's event is set when its result is there."""
 
+    policy: Policy
     results: dict[str, StageResult] = field(default_factory=dict)
     done: dict[str, anyio.Event] = field(default_factory=dict)
 
@@ -79,10 +82,11 @@ async def run(project: Project) -> Run:
     """All configured stages."""
     started = time.time()
     stages = [stage for stage in STAGES if stage.name in project.config.stages]
-    progress = _Progress(done={stage.name: anyio.Event() for stage in stages})
+    rules = await policy.load(project)
+    progress = _Progress(rules, done={stage.name: anyio.Event() for stage in stages})
     await steps.concurrently(*((lambda s=stage: _when_ready(s, project, progress)) for stage in stages))
     results = tuple(progress.results[stage.name] for stage in stages)
-    gates = evaluate(results, project.config.gates)
+    gates = evaluate(results, project.config.gates, rules)
     return Run(project, results, gates, started, round(time.time() - started, 2))
 
 
@@ -91,7 +95,8 @@ async def _when_ready(stage: Stage, project: Project, progress: _Progress) -> No
     for name in needs:
         await progress.done[name].wait()
     because = "; ".join(filter(None, (_stops(progress.results[name], project) for name in needs)))
-    progress.results[stage.name] = await run_stage(stage, project, progress.results, because)
+    result = await run_stage(stage, project, progress.results, because)
+    progress.results[stage.name] = progress.policy.apply(result)
     progress.done[stage.name].set()
 
 
@@ -112,7 +117,7 @@ async def run_stage(
     Its requests carry the W3C baggage `sealane.stage=<name>`, by which an engine's events can be told apart.
     """
     token = context.attach(baggage.set_baggage(LABEL, stage.name))
-    begun = time.monotonic()
+    begun, started = time.monotonic(), time.time()
     try:
         nothing = await stage.nothing_to_do(project)
         if nothing:
@@ -121,7 +126,7 @@ async def run_stage(
             result = skipped(stage.name, because)
         else:
             with anyio.fail_after(project.config.timeout):
-                result = await stage.run(project, before or {})
+                result = await _described(await stage.run(project, before or {}), project)
     except steps.CannotRunError as error:
         result = _cannot_run(stage.name, error)
     except SealaneError as error:
@@ -130,7 +135,29 @@ async def run_stage(
         result = not_run(stage.name, steps.reason_of(steps.unwrapped(error)), broken=True)
     finally:
         context.detach(token)
-    return result.timed(time.monotonic() - begun)
+    return result.timed(time.monotonic() - begun, started)
+
+
+async def run_alone(name: str, project: Project) -> Run:
+    """One stage as a run of its own, whose only gate is the stage's (and that of waivers and baseline)."""
+    started = time.time()
+    rules = await policy.load(project)
+    result = rules.apply(await run_stage(BY_NAME[name], project))
+    config = project.config.gates.model_copy(update={"coverage": None, "high": None, "medium": None, "figures": {}})
+    return Run(project, (result,), evaluate((result,), config, rules, whole=False), started, result.seconds)
+
+
+async def _described(result: StageResult, project: Project) -> StageResult:
+    """With each finding's fingerprint, and with coverage by file."""
+    files = {finding.file for finding in result.findings if project.has(finding.file)}
+    stamped = fingerprint.stamp(result.findings, await sources.read(project.source, files) if files else {})
+    result = replace(result, findings=stamped)
+    if "coverage" not in result.figures or result.report is None:
+        return result
+    try:
+        return replace(result, coverage=coverage.files(await result.report.file("coverage.xml").contents()))
+    except (dagger.QueryError, ReportUnreadable) as error:
+        return replace(result, notes=(*result.notes, f"no coverage by file: {error}"))
 
 
 def _cannot_run(stage: str, error: steps.CannotRunError) -> StageResult:

@@ -1,4 +1,4 @@
-"""The gates: each stage's own verdict, coverage, findings of high severity."""
+"""The gates: each stage's own verdict, bounds of figures, counts of findings, and whether waivers and baseline hold."""
 
 from __future__ import annotations
 
@@ -6,19 +6,28 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from sealane.config import Threshold
 from sealane.findings import Severity
 from sealane.stages.result import Outcome, StageResult
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sealane.config import GatesConfig
+    from sealane.config import GatesConfig, Waiver
+    from sealane.findings import Finding
+    from sealane.gates.policy import Policy
+
+_SCANNERS = ("lint", "scan")
 
 
 class Verdict(StrEnum):
-    """NOT_MEASURED is a gate without figures: never passed, and no failure of its own (a stage's verdict is)."""
+    """WARNING is a bound that holds with its target missed, and passes.
+
+    NOT_MEASURED is a gate without figures: never passed, and no failure of its own (a stage's verdict is).
+    """
 
     PASSED = "passed"
+    WARNING = "warning"
     FAILED = "failed"
     ACCEPTED = "accepted"
     NOT_MEASURED = "not measured"
@@ -26,17 +35,35 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Gate:
+    """One row: what was `measured` against which `threshold`, and `look`, the stage that says more."""
+
     name: str
     verdict: Verdict
     detail: str = ""
+    measured: str = ""
+    threshold: str = ""
+    look: str = ""
 
 
-def evaluate(results: Sequence[StageResult], config: GatesConfig) -> tuple[Gate, ...]:
+def evaluate(
+    results: Sequence[StageResult], config: GatesConfig, policy: Policy | None = None, *, whole: bool = True
+) -> tuple[Gate, ...]:
+    """All rows. `whole` is false for one stage alone, which can't tell whether a waiver or the baseline is stale."""
     gates = [_stage(result, config.accept) for result in results]
     if config.coverage is not None:
-        gates.append(_coverage(results, config.coverage))
+        bounds = Threshold(minimum=config.coverage, target=config.coverage_target, unit="%")
+        gates += _figure("coverage", results, bounds)
     if config.high is not None:
-        gates.append(_high(results, config.high))
+        name = "no high finding" if config.high == 0 else f"high findings ≤ {config.high}"
+        gates.append(_count(name, results, Severity.HIGH, config.high))
+    if config.medium is not None:
+        gates.append(_count(f"medium findings ≤ {config.medium}", results, Severity.MEDIUM, config.medium))
+    for name, bounds in config.figures.items():
+        gates += _figure(name, results, bounds)
+    if policy is not None and config.baseline is not None:
+        gates.append(_baseline(results, policy, whole=whole))
+    if policy is not None and policy.waivers:
+        gates.append(_waivers(results, policy, whole=whole))
     return tuple(gates)
 
 
@@ -48,28 +75,92 @@ def accepted(result: StageResult, accept: dict[str, str]) -> bool:
 def _stage(result: StageResult, accept: dict[str, str]) -> Gate:
     name = f"{result.stage} passes"
     if accepted(result, accept):
-        return Gate(name, Verdict.ACCEPTED, f"{result.verdict}; accepted: {accept[result.stage]}")
+        detail = f"{result.verdict}; accepted: {accept[result.stage]}"
+        return Gate(name, Verdict.ACCEPTED, detail, look=result.stage)
     if result.outcome is Outcome.NOT_RUN and not result.broken:
-        return Gate(name, Verdict.NOT_MEASURED, result.verdict)
+        return Gate(name, Verdict.NOT_MEASURED, result.verdict, look=result.stage)
     if result.passed:
-        return Gate(name, Verdict.PASSED)
-    return Gate(name, Verdict.FAILED, result.reason if result.outcome is Outcome.FAILED else result.verdict)
+        return Gate(name, Verdict.PASSED, look=result.stage)
+    detail = result.reason if result.outcome is Outcome.FAILED else result.verdict
+    return Gate(name, Verdict.FAILED, detail, look=result.stage)
 
 
-def _coverage(results: Sequence[StageResult], minimum: float) -> Gate:
-    name = f"coverage ≥ {minimum:g} %"
-    figure = next((r.figures["coverage"] for r in results if "coverage" in r.figures), None)
-    if figure is None:
-        return Gate(name, Verdict.NOT_MEASURED)
-    return Gate(name, Verdict.PASSED if figure >= minimum else Verdict.FAILED, f"{figure:g} %")
+def _figure(figure: str, results: Sequence[StageResult], bounds: Threshold) -> list[Gate]:
+    """The row of the bound; and one that warns, when the bound holds and the target is missed."""
+    bound = bounds.minimum if bounds.minimum is not None else bounds.maximum
+    sign, unit = "≥" if bounds.minimum is not None else "≤", f" {bounds.unit}" if bounds.unit else ""
+    threshold = f"{sign} {bound:g}{unit}"
+    name = f"{figure} {threshold}"
+    source = next((r for r in results if figure in r.figures), None)
+    if source is None:
+        return [Gate(name, Verdict.NOT_MEASURED, threshold=threshold)]
+    value = source.figures[figure]
+    said, holds = f"{value:g}{unit}", _within(value, bound, sign)
+    row = Gate(name, Verdict.PASSED if holds else Verdict.FAILED, said, said, threshold, source.stage)
+    if not holds or bounds.target is None or _within(value, bounds.target, sign):
+        return [row]
+    threshold = f"{sign} {bounds.target:g}{unit}"
+    return [row, Gate(f"{figure} target {threshold}", Verdict.WARNING, said, said, threshold, source.stage)]
 
 
-def _high(results: Sequence[StageResult], maximum: int) -> Gate:
-    name = "no high finding" if maximum == 0 else f"high findings ≤ {maximum}"
-    scanners = [r for r in results if r.stage in {"lint", "scan"}]
-    count = sum(f.severity is Severity.HIGH for r in scanners for f in r.findings)
+def _within(value: float, bound: float | None, sign: str) -> bool:
+    """A value that is no number (NaN) is within nothing."""
+    return bound is not None and (value >= bound if sign == "≥" else value <= bound)
+
+
+def _security(results: Sequence[StageResult], severity: Severity) -> list[Finding]:
+    """What counts of what lint and scan found. Of lint, only bandit's speaks of security below high severity."""
+    found = [f for r in results if r.stage in _SCANNERS for f in r.findings if f.severity is severity and f.counts]
+    if severity is Severity.HIGH:
+        return found
+    scanned = {id(f) for r in results if r.stage == "scan" for f in r.findings}
+    return [f for f in found if f.tool == "bandit" or id(f) in scanned]
+
+
+def _count(name: str, results: Sequence[StageResult], severity: Severity, maximum: int) -> Gate:
+    scanners = [r for r in results if r.stage in _SCANNERS]
+    count, threshold = len(_security(results, severity)), f"≤ {maximum}"
+    row = (f"{count} found", str(count), threshold, "findings")
     if count > maximum:
-        return Gate(name, Verdict.FAILED, f"{count} found")
+        return Gate(name, Verdict.FAILED, *row)
     if not any(r.outcome in {Outcome.RAN, Outcome.FAILED} for r in scanners):
-        return Gate(name, Verdict.NOT_MEASURED, "no scanner ran")
-    return Gate(name, Verdict.PASSED, f"{count} found")
+        return Gate(name, Verdict.NOT_MEASURED, "no scanner ran", threshold=threshold)
+    return Gate(name, Verdict.PASSED, *row)
+
+
+def _baseline(results: Sequence[StageResult], policy: Policy, *, whole: bool) -> Gate:
+    name = "baseline"
+    if policy.baseline is None:
+        return Gate(name, Verdict.FAILED, policy.problem, look="findings")
+    found = [f for r in results for f in r.findings]
+    detail = f"{sum(f.known for f in found)} known, {sum(f.counts for f in found)} new"
+    if whole and _all_scanned(results):
+        fixed = len(policy.baseline.fixed(found))
+        detail += f", {fixed} fixed (take the report's baseline.json)" if fixed else ", 0 fixed"
+    return Gate(name, Verdict.PASSED, detail, look="findings")
+
+
+def _waivers(results: Sequence[StageResult], policy: Policy, *, whole: bool) -> Gate:
+    """An expired or stale waiver is one to delete: nobody shall trust it."""
+    found = [f for r in results for f in r.findings]
+    stale = policy.stale(found) if whole and _all_scanned(results) else ()
+    wrong = [f"{_named(w)} expired on {w.expires}, its findings count again" for w in policy.expired()]
+    wrong += [f"{_named(w)} matches nothing any more" for w in stale]
+    if wrong:
+        return Gate("waivers", Verdict.FAILED, "; ".join(wrong), look="findings")
+    return Gate("waivers", Verdict.PASSED, f"{sum(bool(f.waived) for f in found)} findings waived", look="findings")
+
+
+def _named(waiver: Waiver) -> str:
+    what = waiver.fingerprint or f"{waiver.rule} in {waiver.path}"
+    return (
+        f"the waiver of {what} ({waiver.owner}; delete it at {waiver.place})"
+        if waiver.place
+        else f"the waiver of {what}"
+    )
+
+
+def _all_scanned(results: Sequence[StageResult]) -> bool:
+    """Whether lint and scan both looked, so that what they don't find is not there."""
+    looked = {r.stage for r in results if r.outcome in {Outcome.RAN, Outcome.FAILED}}
+    return looked.issuperset(_SCANNERS)

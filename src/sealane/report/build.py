@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from dagger import dag
 
 from sealane import __version__
-from sealane.findings import TestOutcome, sarif
-from sealane.report.model import FindingRow, GateRow, RunReport, StageRow, TestRow
+from sealane.findings import TestOutcome, coverage, junit, sarif
+from sealane.gates import baseline
+from sealane.report import page
+from sealane.report.model import CoverageRow, FindingRow, GateRow, RunReport, StageRow, SuiteRow, TestRow
 from sealane.report.text import markdown
 
 if TYPE_CHECKING:
     import dagger
 
     from sealane.findings import Finding, Test
+    from sealane.gates import Gate
     from sealane.pipeline import Run
     from sealane.stages.result import StageResult
 
@@ -23,49 +27,88 @@ if TYPE_CHECKING:
 def model(run: Run) -> RunReport:
     return RunReport(
         passed=run.passed,
-        started=datetime.fromtimestamp(run.started, UTC).isoformat(timespec="seconds"),
+        started=datetime.fromtimestamp(run.started, UTC).isoformat(timespec="milliseconds"),
         seconds=run.seconds,
-        stages=[stage_row(result) for result in run.results],
-        gates=[GateRow(name=g.name, verdict=g.verdict.value, detail=g.detail) for g in run.gates],
+        stages=[stage_row(result, run.started) for result in run.results],
+        gates=[_gate(gate) for gate in run.gates],
     )
 
 
-def stage_row(result: StageResult) -> StageRow:
+def stage_row(result: StageResult, began: float = 0.0) -> StageRow:
     return StageRow(
         name=result.stage,
         outcome=result.outcome.value,
         reason=result.reason,
         passed=result.passed,
+        start=round(max(0.0, result.started - began), 3) if result.started else None,
         seconds=result.seconds,
         figures=dict(result.figures),
         notes=list(result.notes),
         findings=[_finding(f) for f in result.findings],
         tests=[_test(t) for t in result.tests if t.outcome is not TestOutcome.PASSED],
+        suites=_suites(result.tests),
+        coverage=[
+            CoverageRow(file=f.file, percent=f.percent, lines=len(f.lines), covered=f.covered, missing=f.missing)
+            for f in result.coverage
+        ],
     )
+
+
+def _gate(gate: Gate) -> GateRow:
+    row: dict[str, Any] = {**asdict(gate), "verdict": gate.verdict.value}
+    return GateRow(**row)
 
 
 def _finding(finding: Finding) -> FindingRow:
-    row: dict[str, Any] = {"severity": finding.severity.value}
-    return FindingRow(
-        tool=finding.tool, rule=finding.rule, message=finding.message, file=finding.file, line=finding.line, **row
-    )
+    row: dict[str, Any] = {**asdict(finding), "severity": finding.severity.value}
+    return FindingRow(**row)
 
 
 def _test(test: Test) -> TestRow:
-    row: dict[str, Any] = {"outcome": test.outcome.value}
-    return TestRow(suite=test.suite, name=test.name, message=test.message, file=test.file, line=test.line, **row)
+    row: dict[str, Any] = {**asdict(test), "outcome": test.outcome.value}
+    return TestRow(**row)
+
+
+def _suites(tests: tuple[Test, ...]) -> list[SuiteRow]:
+    rows = []
+    for name in dict.fromkeys(test.suite for test in tests):
+        members = [test for test in tests if test.suite == name]
+        rows.append(
+            SuiteRow(
+                name=name,
+                tests=len(members),
+                failed=sum(test.failed for test in members),
+                skipped=sum(test.outcome is TestOutcome.SKIPPED for test in members),
+                seconds=round(sum(test.seconds for test in members), 3),
+            )
+        )
+    return rows
 
 
 def directory(run: Run) -> dagger.Directory:
-    """Everything the stages left, by the names their tools and the guide give them, and `run.json`, `summary.md`."""
+    """Everything the stages left, by the names their tools and the guide give them, and what is made of all of it.
+
+    `baseline.json` has every finding: copied into the project, it makes them known.
+    """
     report = dag.directory()
     for result in run.results:
         if result.report is not None:
             report = report.with_directory("/", result.report)
     findings = [finding for result in run.results for finding in result.findings]
+    tests = [test for result in run.results for test in result.tests]
+    covered = [file for result in run.results for file in result.coverage]
     rows = model(run)
-    return (
-        report.with_new_file("findings.sarif", sarif.write(findings, __version__))
-        .with_new_file("run.json", rows.model_dump_json(indent=2) + "\n")
-        .with_new_file("summary.md", markdown(rows))
-    )
+    files = {
+        "findings.sarif": sarif.write(findings, __version__),
+        "baseline.json": baseline.write(findings),
+        "run.json": rows.model_dump_json(indent=2) + "\n",
+        "summary.md": markdown(rows),
+        "report.html": page.render(rows),
+    }
+    if tests:
+        files["junit.xml"] = junit.write(tests)
+    if covered:
+        files["cobertura.xml"] = coverage.write(covered)
+    for name, text in files.items():
+        report = report.with_new_file(name, text)
+    return report

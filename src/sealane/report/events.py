@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from sealane.errors import ReportUnreadable
+from sealane.report import page
 from sealane.report.model import EngineRow, ImageRow, RunReport, StageRow, StepRow
 from sealane.report.text import markdown
 
@@ -28,6 +30,7 @@ class _Step:
     key: str
     name: str
     ran: bool = False
+    begun: float | None = None
     seconds: float = 0.0
     exit_code: int | None = None
     log: list[str] = field(default_factory=list)
@@ -48,6 +51,8 @@ class _Seen:
         name = str(event.get("command") or event.get("name") or "").removeprefix("withExec ")
         step = self.steps.setdefault(key, _Step(key, name))
         step.name = step.name or name
+        if step.begun is None and isinstance(event.get("time"), int | float):
+            step.begun = float(event["time"])
         stage = event.get("labels", {}).get(LABEL)
         if stage and key not in self.stages.setdefault(stage, []):
             self.stages[stage].append(key)
@@ -55,7 +60,7 @@ class _Seen:
 
 
 def merge_events(out: Path, events: Iterable[dict[str, Any]]) -> RunReport | None:
-    """Add `events` (see `sealane_engine.events`) to `out/run.json`, write `out/logs/`, rewrite `out/summary.md`.
+    """Add `events` (see `sealane_engine.events`) to `out/run.json`, write `out/logs/`, rewrite `out/summary.md` and `report.html`.
 
     Answers the new report; None when `out` holds no run. Raises ReportUnreadable.
     """
@@ -67,11 +72,13 @@ def merge_events(out: Path, events: Iterable[dict[str, Any]]) -> RunReport | Non
     except ValidationError as error:
         raise ReportUnreadable(f"{path} is no report of a run: {error.errors()[0]['msg']}") from None
     seen = _read(events)
-    rows = [_stage(row, seen, out) for row in report.stages]
+    began = datetime.fromisoformat(report.started).timestamp()
+    rows = [_stage(row, seen, out, began) for row in report.stages]
     engine = EngineRow(events=True, warnings=list(dict.fromkeys(seen.warnings)))
     report = report.model_copy(update={"stages": rows, "images": list(seen.images.values()), "engine": engine})
     path.write_text(report.model_dump_json(indent=2) + "\n")
     (out / "summary.md").write_text(markdown(report))
+    (out / "report.html").write_text(page.render(report))
     return report
 
 
@@ -82,7 +89,8 @@ def _read(events: Iterable[dict[str, Any]]) -> _Seen:
         if kind == "cache":
             seen.step(event)
         elif kind == "step-start":
-            seen.step(event).ran = True
+            step = seen.step(event)
+            step.ran, step.begun = True, event.get("time", step.begun)
         elif kind == "step-end":
             step = seen.step(event)
             step.ran = True
@@ -103,7 +111,7 @@ def _read(events: Iterable[dict[str, Any]]) -> _Seen:
     return seen
 
 
-def _stage(row: StageRow, seen: _Seen, out: Path) -> StageRow:
+def _stage(row: StageRow, seen: _Seen, out: Path, began: float) -> StageRow:
     steps = []
     mine = [seen.steps[key] for key in seen.stages.get(row.name, [])]
     for service in (step for step in mine if step.service):
@@ -116,6 +124,7 @@ def _stage(row: StageRow, seen: _Seen, out: Path) -> StageRow:
                 name=step.name,
                 verdict=verdict,
                 key=step.key,
+                start=None if step.begun is None else round(max(0.0, step.begun - began), 3),
                 seconds=round(step.seconds, 3),
                 exit_code=step.exit_code,
                 log=log,

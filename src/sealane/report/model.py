@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,7 +12,11 @@ class Row(BaseModel):
 
 
 class FindingRow(Row):
-    """One thing that a tool says; `line` is 1-based, 0 when the tool gave none."""
+    """One thing that a tool says; `line` is 1-based, 0 when the tool gave none.
+
+    `fingerprint` stays when the line moves. One that is `known` to the baseline or `waived` (by whom, till when)
+    counts in no gate.
+    """
 
     tool: str
     rule: str = ""
@@ -20,10 +24,16 @@ class FindingRow(Row):
     message: str
     file: str = ""
     line: int = 0
+    fix: str = ""
+    fingerprint: str = ""
+    known: bool = False
+    waived: str = ""
 
 
 class TestRow(Row):
-    """One test that did not pass (passed ones are in the JUnit reports)."""
+    """One test that did not pass (passed ones are in the JUnit reports), with the end of its output."""
+
+    __test__: ClassVar[bool] = False  # not a pytest class
 
     suite: str
     name: str
@@ -31,14 +41,40 @@ class TestRow(Row):
     message: str = ""
     file: str = ""
     line: int = 0
+    seconds: float = 0.0
+    output: str = ""
+
+
+class SuiteRow(Row):
+    """How many of a suite's tests ended how."""
+
+    name: str
+    tests: int
+    failed: int
+    skipped: int
+    seconds: float
+
+
+class CoverageRow(Row):
+    """One file: lines with code, those that ran, and those that did not (`3, 7-9`). `percent` counts branches too."""
+
+    file: str
+    percent: float
+    lines: int
+    covered: int
+    missing: str = ""
 
 
 class StepRow(Row):
-    """One command inside a stage, as the engine saw it. `seconds` is 0 for a cached one; `log` is a path in the report."""
+    """One command inside a stage, as the engine saw it. `seconds` is 0 for a cached one; `log` is a path in the report.
+
+    `start` is seconds from the run's beginning.
+    """
 
     name: str
     verdict: Literal["cached", "ran"]
     key: str
+    start: float | None = None
     seconds: float = 0.0
     exit_code: int | None = None
     log: str = ""
@@ -51,19 +87,27 @@ class StageRow(Row):
     outcome: Literal["ran", "failed", "skipped", "not run"]
     reason: str = ""
     passed: bool
+    start: float | None = None
     seconds: float
     figures: dict[str, float] = {}
     notes: list[str] = []
     findings: list[FindingRow] = []
     tests: list[TestRow] = []
+    suites: list[SuiteRow] = []
+    coverage: list[CoverageRow] = []
     steps: list[StepRow] = []
     verdict: Literal["cached", "ran", "unknown"] = "unknown"
 
 
 class GateRow(Row):
+    """One rule: what was measured against which threshold, and where to look: a stage, or `findings`."""
+
     name: str
-    verdict: Literal["passed", "failed", "accepted", "not measured"]
+    verdict: Literal["passed", "warning", "failed", "accepted", "not measured"]
     detail: str = ""
+    measured: str = ""
+    threshold: str = ""
+    look: str = ""
 
 
 class ImageRow(Row):

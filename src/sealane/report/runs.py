@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from sealane import pipeline
 from sealane.errors import PipelineFailed, StageFailed
-from sealane.gates import evaluate
 from sealane.report import build
 from sealane.report.text import markdown
 from sealane.stages import project
@@ -23,11 +21,7 @@ async def whole(source: dagger.Directory) -> pipeline.Run:
 
 async def one(name: str, source: dagger.Directory) -> pipeline.Run:
     """One stage alone, as a run of its own."""
-    found = await project.read(source)
-    started = time.time()
-    result = await pipeline.run_stage(pipeline.BY_NAME[name], found)
-    gates = evaluate((result,), found.config.gates.model_copy(update={"coverage": None, "high": None}))
-    return pipeline.Run(found, (result,), gates, started, result.seconds)
+    return await pipeline.run_alone(name, await project.read(source))
 
 
 def directory(run: pipeline.Run) -> dagger.Directory:

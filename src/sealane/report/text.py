@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 _SHOWN = 20
 _MARKS = {"ran": "✔", "failed": "✘", "skipped": "-", "not run": "○"}
-_GATE_MARKS = {"passed": "✔", "failed": "✘", "accepted": "✔", "not measured": "○"}
+_GATE_MARKS = {"passed": "✔", "warning": "!", "failed": "✘", "accepted": "✔", "not measured": "○"}
 _ORIGINS = {
     "store": "from the local store",
     "registry": "from the registry",
@@ -42,7 +42,8 @@ def _figures(row: StageRow) -> str:
 def _problems(row: StageRow) -> Iterator[str]:
     """What a reader must know of a stage, worst first, one line each."""
     order = {"high": 0, "medium": 1, "low": 2}
-    for finding in sorted(row.findings, key=lambda f: order[f.severity]):
+    counting = [finding for finding in row.findings if not finding.known and not finding.waived]
+    for finding in sorted(counting, key=lambda f: order[f.severity]):
         place = f"{finding.file}:{finding.line}: " if finding.line else f"{finding.file}: " if finding.file else ""
         yield f"{place}{finding.message} [{' '.join(filter(None, (finding.tool, finding.rule)))}, {finding.severity}]"
     for test in row.tests:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import dagger
 
     from sealane.findings import Finding, Test
+    from sealane.findings.coverage import FileCoverage
 
 
 class Outcome(StrEnum):
@@ -30,6 +31,7 @@ class StageResult:
     `broken` marks a stage that should have run and could not (no network, a tool that can't be installed): it counts as
     a failure unless the configuration accepts it by name. A stage with nothing to do is NOT_RUN and not broken.
     `notes` are lines for the reader; `figures` are numbers by name (`coverage` in percent, `tests`, `image bytes`).
+    `started` is seconds since the epoch, 0 when nobody noted it.
     """
 
     stage: str
@@ -43,6 +45,8 @@ class StageResult:
     figures: Mapping[str, float] = field(default_factory=dict)
     seconds: float = 0.0
     image: dagger.Container | None = None
+    started: float = 0.0
+    coverage: tuple[FileCoverage, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -55,8 +59,8 @@ class StageResult:
             return f"skipped because {self.reason}"
         return f"{self.outcome} ({self.reason})" if self.reason else str(self.outcome)
 
-    def timed(self, seconds: float) -> StageResult:
-        return replace(self, seconds=round(seconds, 2))
+    def timed(self, seconds: float, started: float = 0.0) -> StageResult:
+        return replace(self, seconds=round(seconds, 2), started=started)
 
 
 def not_run(stage: str, reason: str, *, broken: bool = False, report: dagger.Directory | None = None) -> StageResult:
