@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import os
 import signal
@@ -90,6 +91,8 @@ async def _serve(options: argparse.Namespace, events: Events) -> None:
         ids=ROOTLESS_RANGE if rootless else ROOT_RANGE,
     )
     async with open_engine(settings, events) as engine:
+        gc.freeze()
+        gc.enable()
         port = await engine.server.listen()
         sys.stdout.write(json.dumps({"port": port, "session_token": engine.main.token}) + "\n")
         sys.stdout.flush()
@@ -126,4 +129,8 @@ async def _until_told_to_end() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    gc.disable()  # nothing of what is imported ever becomes garbage; `_serve` enables it
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # all is given back: taking the interpreter apart would only keep the client waiting

@@ -145,7 +145,7 @@ class Nested:
 async def open_engine(options: Options, events: Events) -> AsyncIterator[Engine]:
     """An engine whose rooms are open; everything it holds is given back at the end, in reverse."""
     from sealane_engine.api.resolver import ApiResolver
-    from sealane_engine.api.table import table
+    from sealane_engine.api.table import Table
     from sealane_engine.graph.raw import RawRunner
     from sealane_engine.host.trust import find_trust
     from sealane_engine.host.trust_layer import TrustLayers
@@ -180,7 +180,7 @@ async def open_engine(options: Options, events: Events) -> AsyncIterator[Engine]
         engine.solver = Solver(engine.store, engine.images, events)
         engine.steps = Steps(engine.store, backend, engine.network, engine.services, preparer, events, engine.nested)
         engine.solver.steps = engine.steps
-        engine.resolver = ApiResolver(engine, table())
+        engine.resolver = ApiResolver(engine, Table())
         # The same in every session: stored answers of functions name what is the caller's.
         engine.main = engine.new_client(
             engine.secrets.mac(b"main client").removeprefix("hmac:"), workdir=options.workdir

@@ -18,6 +18,7 @@ from sealane_engine.graph.flight import Flight
 from sealane_engine.protocol.call import Call
 
 if TYPE_CHECKING:
+    from sealane_engine.api.table import Table
     from sealane_engine.protocol.client import Client
     from sealane_engine.session import Engine
 
@@ -61,15 +62,15 @@ NOT_MEMOISED = frozenset(
 class ApiResolver:
     """What the document walker asks (see protocol.walk.Resolver)."""
 
-    def __init__(self, engine: Engine, table: Mapping[tuple[str, str], Implementation]) -> None:
+    def __init__(self, engine: Engine, table: Table) -> None:
         self._engine = engine
-        self._table = dict(table)
+        self._table = table
         self._values: dict[str, Any] = {}
         self._flight: Flight[Any] = Flight()
 
     def extend(self, table: Mapping[tuple[str, str], Implementation]) -> None:
         """Serve the fields of a module, too."""
-        self._table.update(table)
+        self._table.extend(table)
 
     def prepare(self, client: Client, type_name: str, field: str, args: dict[str, Any]) -> tuple[dict[str, Any], str]:
         """Before a call is made: a secret's plaintext is swapped for its handle, and the call gets its scope."""
@@ -113,7 +114,7 @@ class ApiResolver:
             values = await self.evaluate(client, replace(call, nth=0))
             return values[call.nth - 1]
         receiver_type = call.receiver.type if call.receiver else "Query"
-        implementation = self._table.get((receiver_type, call.field))
+        implementation = self._table.find(receiver_type, call.field)
         if implementation is None:
             raise Unsupported(
                 f"{receiver_type}.{call.field} is not implemented by the embedded engine",

@@ -8,23 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sealane_engine.errors import EngineError, ImageError, NotFound
-from sealane_engine.images.catalog import index
-from sealane_engine.images.catalog.build import Catalog, Run
-from sealane_engine.images.load import load
-from sealane_engine.images.remote import Remote
 from sealane_engine.oci import reference
-from sealane_engine.oci.registry import Unreachable
 from sealane_engine.store.tree import Tree
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from sealane_engine.events import Events
+    from sealane_engine.images.catalog.build import Catalog, Run
     from sealane_engine.images.image import Image
+    from sealane_engine.images.remote import Remote
     from sealane_engine.oci.credentials import Credentials
     from sealane_engine.oci.reference import Reference
     from sealane_engine.store.store import Store
@@ -38,10 +36,22 @@ class Images:
     """Resolves and unpacks base images. `run` runs a command in a sandbox, for the catalog's builds."""
 
     def __init__(self, store: Store, events: Events, *, run: Run | None = None) -> None:
-        self._store, self._events = store, events
-        self._catalog = Catalog(store, events, run)
-        self._remote = Remote(store)
+        self._store, self._events, self._run = store, events, run
         self._logins: dict[str, Credentials] = {}
+
+    # registries and the catalog are imported when an image is asked for: most sessions of a cached call ask for none
+
+    @cached_property
+    def _catalog(self) -> Catalog:
+        from sealane_engine.images.catalog.build import Catalog
+
+        return Catalog(self._store, self._events, self._run)
+
+    @cached_property
+    def _remote(self) -> Remote:
+        from sealane_engine.images.remote import Remote
+
+        return Remote(self._store)
 
     async def resolve(
         self,
@@ -75,6 +85,8 @@ class Images:
 
     async def load(self, path: str | Path, tag: str, platform: str) -> Image:
         """The image in a tar file (an OCI layout, or from `docker save`), unpacked."""
+        from sealane_engine.images.load import load
+
         return await asyncio.to_thread(load, self._store, Path(path), tag, platform)
 
     async def unpack(self, image: Image, *, login: Credentials | None = None) -> Tree:
@@ -88,11 +100,15 @@ class Images:
 
     async def close(self) -> None:
         """Close what is open towards registries."""
-        await self._remote.close()
+        if "_remote" in vars(self):
+            await self._remote.close()
 
     async def _resolve(
         self, ref: Reference, platform: str, labels: Mapping[str, str] | None, login: Credentials | None
     ) -> Image:
+        from sealane_engine.images.catalog import index
+        from sealane_engine.oci.registry import Unreachable
+
         recipe = index.find(ref)
         architecture = platform.removeprefix("linux/")
         if recipe is not None and ref.digest:
@@ -109,6 +125,8 @@ class Images:
 
 
 def _not_found(ref: Reference, platform: str, problem: Exception) -> EngineError:
+    from sealane_engine.images.catalog import index
+
     what = f'failed to resolve image "{ref}" (platform: "{platform}")'
     if ref.digest:
         return ImageError(

@@ -9,7 +9,8 @@ import inspect
 from functools import cache
 
 import pytest
-from sealane_engine.api.table import table
+
+from sealane_engine.api.table import SUBJECTS, Table, fields_of, table
 from sealane_engine.protocol.schema import Schema
 
 TABLE = table()
@@ -32,3 +33,13 @@ def test_an_implementation_matches_the_schema(owner: str, name: str):
         declared = field.args[key].default
         if parameter.default not in (parameter.empty, None) and declared not in (None, ""):
             assert parameter.default == declared, key
+
+
+def test_each_field_is_found_whatever_was_imported_before():
+    lazy = Table()
+    assert all(lazy.find(owner, name) is run for (owner, name), run in reversed(TABLE.items()))
+    assert lazy.find("Container", "nothing") is None
+
+
+def test_no_field_is_implemented_twice():
+    assert sum(len(fields_of(subject)) for subject in SUBJECTS) == len(TABLE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from sealane_engine.api.durations import parse_duration
 from sealane_engine.api.values import Config, Healthcheck, Port, config_from_oci, config_to_oci, expand, join, with_pair
 from sealane_engine.errors import InvalidInput
