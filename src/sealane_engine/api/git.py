@@ -77,8 +77,8 @@ async def git_(
         login = _login(ctx, each, httpAuthUsername, httpAuthToken, httpAuthHeader)
         if each.scheme == "ssh":
             login = await _ssh_login(ctx, login, sshKnownHosts, sshAuthSocket)
-        if each.scheme == "file":
-            ctx.engine.client_path(ctx.client, "/")  # a nested client's files are not this machine's
+        if ctx.client.extra.get("workdir") is None:
+            await _check_nested(ctx, each)
         try:
             return await _open(ctx, each, login, keepGitDir)
         except LoginNeeded as error:
@@ -87,13 +87,22 @@ async def git_(
     raise problem
 
 
+async def _check_nested(ctx: Context, url: GitURL) -> None:
+    """A module's session has no way to this machine's files and ports."""
+    from sealane_engine.http.fetch import check_host
+
+    if url.scheme == "file":
+        ctx.engine.need_machine(ctx.client, f"repository {url.url}")
+    await check_host(f"{url.scheme}://{url.host}{f':{url.port}' if url.port else ''}")
+
+
 async def _open(ctx: Context, url: GitURL, login: Login, keep_git: bool) -> GitRepository:
     mirror = remote_mirror(ctx.engine.options.home, url, login)
     try:
         refs = await mirror.refs()
     except LoginNeeded:
         asked = url.scheme in ("http", "https") and not (login.token or login.header or url.password)
-        if not asked or "workdir" not in ctx.client.extra:
+        if not asked or ctx.client.extra.get("workdir") is None:
             raise
         known = await host_login(url)  # as the user's own git would
         if known is None:
@@ -115,7 +124,7 @@ def _login(ctx: Context, url: GitURL, user: str, token: Secret | None, header: S
 
 
 async def _ssh_login(ctx: Context, login: Login, known_hosts: str, socket: Socket | None) -> Login:
-    own = "workdir" in ctx.client.extra
+    own = ctx.client.extra.get("workdir") is not None
     agent = socket.path if socket is not None else os.environ.get("SSH_AUTH_SOCK", "") if own else ""
     if not agent:
         raise LoginNeeded(

@@ -46,7 +46,7 @@ async def http(
         url,
         header=ctx.engine.secrets.reveal(authHeader).decode() if authHeader else "",
         checksum=check_digest(checksum) if checksum else "",
-        own_machine="workdir" in ctx.client.extra,
+        own_machine=ctx.client.extra.get("workdir") is not None,
     )
     mode = MODE if permissions is None else permissions
 

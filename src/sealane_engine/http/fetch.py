@@ -123,7 +123,7 @@ def _client(url: str) -> httpx.AsyncClient:
 async def _follow(client: httpx.AsyncClient, url: str, headers: dict[str, str], own_machine: bool) -> httpx.Response:
     for _ in range(MAX_REDIRECTS + 1):
         if not own_machine:
-            await _check_host(url)
+            await check_host(url)
         response = await client.send(client.build_request("GET", url, headers=headers), stream=True)
         if not response.has_redirect_location:
             return response
@@ -138,7 +138,8 @@ async def _follow(client: httpx.AsyncClient, url: str, headers: dict[str, str], 
     raise HostError(f"{url} redirects without end", reason="redirect-loop")
 
 
-async def _check_host(url: str) -> None:
+async def check_host(url: str) -> None:
+    """Refuse an address that leads to this machine or its link. Raises InvalidInput (`http-own-machine`)."""
     parts = urlsplit(url)
     try:
         found = await asyncio.get_running_loop().getaddrinfo(parts.hostname, parts.port, type=socket.SOCK_STREAM)
