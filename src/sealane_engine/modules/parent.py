@@ -9,6 +9,7 @@ from __future__ import annotations
 import array
 import functools
 import gc
+import importlib
 import inspect
 import json
 import os
@@ -28,17 +29,15 @@ def load() -> Callable[[], int | None]:
     # As in a module's container of Dagger's, where the client has no part that could start an engine.
     sys.modules["dagger.provisioning"] = None  # type: ignore[assignment]
     try:
-        import beartype
+        beartype = vars(importlib.import_module("beartype"))
     except ImportError:
-        from dagger.mod.cli import app
-
-        return app
-    eager = beartype.beartype
-    vars(beartype)["beartype"] = functools.partial(_deferred, eager)
+        beartype = {}
+    eager = beartype.get("beartype")
+    beartype["beartype"] = functools.partial(_deferred, eager)
     try:
-        from dagger.mod.cli import app
+        app: Callable[[], int | None] = importlib.import_module("dagger.mod.cli").app
     finally:
-        vars(beartype)["beartype"] = eager
+        beartype["beartype"] = eager
     return app
 
 
