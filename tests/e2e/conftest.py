@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,14 @@ class Ran:
 
     def stage(self, name: str) -> dict[str, Any]:
         return next(stage for stage in self.report["stages"] if stage["name"] == name)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def home(shared_home: Path) -> Iterator[None]:
+    """No test touches the store of whoever runs it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SEALANE_HOME", str(shared_home))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -64,6 +64,18 @@ def test_own_objects_have_fields_and_functions_and_keep_what_they_hold(sealane, 
     assert (tmp_path / "card.txt").read_text() == "Hello, x!\n" * 3
 
 
+def test_a_kept_answer_belongs_to_what_a_directory_holds_and_not_to_where_it_was(sealane, tmp_path):
+    for name in ("first", "second"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "watermark").write_text(tmp_path.name)
+    words = ("card", "--name", "x", "paper", "file", "--path", "watermark", "contents")
+    assert out(sealane("call", "--base", str(tmp_path / "first"), *words)) == tmp_path.name
+    (tmp_path / "first/watermark").write_text("changed since")
+    assert out(sealane("call", "--base", str(tmp_path / "second"), *words)) == tmp_path.name
+    shutil.rmtree(tmp_path / "first")
+    assert out(sealane("call", "--base", str(tmp_path / "second"), *words)) == tmp_path.name
+
+
 def test_a_list_of_own_objects_prints_their_ids_and_can_be_chained_on(sealane):
     lines = out(sealane("call", "cards", "--names", "a,b")).splitlines()
     assert [line.split("@")[0] for line in lines] == ["- GreeterCard"] * 2

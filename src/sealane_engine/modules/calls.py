@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import time
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from sealane_engine.api.durations import parse_duration
 from sealane_engine.errors import EngineError, ExecError, InvalidInput
 from sealane_engine.graph.keys import Key, make_key
 from sealane_engine.modules.content import Contents
-from sealane_engine.modules.values import calls_in, restore_calls, saved_calls, to_json
+from sealane_engine.modules.values import calls_in, restored, saved, to_json
 from sealane_engine.modules.warm import Warm
 from sealane_engine.protocol.call import Call, in_order
 
@@ -81,12 +82,14 @@ class Target:
 async def call_function(ctx: Context, target: Target, given: dict[str, Any]) -> Any:
     """The JSON that a function answers. `given` are canonical arguments by schema name."""
     inputs = await _inputs(ctx, target, given)
+    given_calls = list(calls_in(ctx.engine, [target.state, *(to_json(ctx.engine, value) for _, value in inputs)]))
     key = await _key(ctx, target, inputs)
     seconds = lifetime(target.function) if target.module.needs_source().needs_config().caches else 0.0
     if seconds and (stored := ctx.engine.store.result(key.digest)) is not None:
-        restore_calls(ctx.engine, stored.value["calls"])
-        _emit(ctx, target, key, "hit")
-        return stored.value["value"]
+        with contextlib.suppress(LookupError):
+            value = restored(ctx.engine, stored.value, given_calls)
+            _emit(ctx, target, key, "hit")
+            return value
     _emit(ctx, target, key, "miss")
     call = FunctionCall(
         target.owner.original,
@@ -96,7 +99,7 @@ async def call_function(ctx: Context, target: Target, given: dict[str, Any]) -> 
     )
     value = await run_call(ctx, target.module, call, target.label)
     if seconds:
-        await asyncio.to_thread(_save, ctx, key, value, seconds)
+        await asyncio.to_thread(_save, ctx, key, value, given_calls, seconds)
     return value
 
 
@@ -198,13 +201,13 @@ async def _key(ctx: Context, target: Target, inputs: list[tuple[str, Any]]) -> K
     )
 
 
-def _save(ctx: Context, key: Key, value: Any, seconds: float) -> None:
+def _save(ctx: Context, key: Key, value: Any, given: list[Call], seconds: float) -> None:
     """Keep an answer, unless it depends on a secret that exists in this session only."""
-    named = list(calls_in(ctx.engine, value))
+    named = calls_in(ctx.engine, value)
     if any(part.field == "setSecret" for call in named for part in in_order(call)):
         return
-    saved = {"value": value, "calls": saved_calls(ctx.engine, value)}
-    ctx.engine.store.put_result(key.digest, "function", saved, inputs=key.inputs, expires=time.time() + seconds)
+    kept = saved(ctx.engine, value, given)
+    ctx.engine.store.put_result(key.digest, "function", kept, inputs=key.inputs, expires=time.time() + seconds)
 
 
 def _emit(ctx: Context, target: Target, key: Key, verdict: str) -> None:

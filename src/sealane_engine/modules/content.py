@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sealane_engine.api.values import Directory, File
 from sealane_engine.graph.keys import digest_of
-from sealane_engine.modules.values import calls_in
+from sealane_engine.modules.values import calls_in, replaced
 from sealane_engine.protocol.call import Call
 from sealane_engine.secrets.secret import Secret
 
@@ -40,7 +40,7 @@ class Contents:
         """An object's state with every id replaced by its content key."""
         names = {self._engine.ids.encode(call): call for call in calls_in(self._engine, state)}
         keys = {name: await self._call(call) for name, call in names.items()}
-        return _replaced(state, keys)
+        return replaced(state, keys)
 
     async def _call(self, call: Call) -> Any:
         """The chain is walked from its beginning: it may be thousands long."""
@@ -68,11 +68,3 @@ class Contents:
         args = await self.of(call.arguments())
         module = self._engine.modules.fields.get((call.owner, call.field), "")
         return {"made": digest_of([made, call.type, call.field, args, call.nth, module])}
-
-
-def _replaced(value: Any, keys: dict[str, Any]) -> Any:
-    if isinstance(value, dict):
-        return {name: _replaced(each, keys) for name, each in value.items()}
-    if isinstance(value, list):
-        return [_replaced(each, keys) for each in value]
-    return keys.get(value, value) if isinstance(value, str) else value

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from sealane_engine.errors import EngineError, InvalidInput
 from sealane_engine.modules.module import Module, ModuleObject
-from sealane_engine.protocol.call import Call, dump, load
+from sealane_engine.protocol.call import Call, dump, load, rebuilt
+from sealane_engine.protocol.ids import encode
 
 if TYPE_CHECKING:
     from sealane_engine.modules.typedefs import TypeDef
@@ -60,12 +61,34 @@ def calls_in(engine: Engine, value: Any) -> Iterator[Call]:
             return
 
 
-def saved_calls(engine: Engine, value: Any) -> list[Any]:
-    """All calls that some JSON names, as JSON that outlives the session."""
-    return [dump(call) for call in {call.digest: call for call in calls_in(engine, value)}.values()]
+def saved(engine: Engine, value: Any, given: list[Call]) -> dict[str, Any]:
+    """An answer as JSON that outlives the session: with the calls it names, and those that the function was given."""
+    named = {call.digest: call for call in calls_in(engine, value)}
+    return {"value": value, "calls": [dump(call) for call in named.values()], "given": [call.digest for call in given]}
 
 
-def restore_calls(engine: Engine, saved: list[Any]) -> None:
-    """Make the ids of stored JSON valid in this session."""
-    for each in saved:
-        engine.ids.add(load(each))
+def restored(engine: Engine, stored: dict[str, Any], given: list[Call]) -> Any:
+    """A stored answer, its ids valid in this session; LookupError when it isn't one of the same shape of arguments.
+
+    The answer's key holds what the arguments contained, not where that was: an id in it that was made of an argument
+    of then (a directory of the host, say) is made of the argument of now.
+    """
+    before = stored.get("given")
+    if before is None or len(before) != len(given):
+        raise LookupError
+    changed = {old: new for old, new in zip(before, given, strict=True) if old != new.digest}
+    names = {}
+    for each in stored["calls"]:
+        old = load(each)
+        new = engine.ids.add(rebuilt(old, changed) if changed else old)
+        names[encode(old)] = encode(new)
+    return replaced(stored["value"], names)
+
+
+def replaced(value: Any, names: dict[str, Any]) -> Any:
+    """Some JSON with every string that `names` has replaced."""
+    if isinstance(value, dict):
+        return {name: replaced(each, names) for name, each in value.items()}
+    if isinstance(value, list):
+        return [replaced(each, names) for each in value]
+    return names.get(value, value) if isinstance(value, str) else value

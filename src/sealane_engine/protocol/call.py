@@ -123,6 +123,29 @@ def in_order(call: Call) -> list[Call]:
     return list(done.values())
 
 
+def rebuilt(call: Call, replaced: Mapping[str, Call]) -> Call:
+    """A call in whose making every call that `replaced` has (by digest) is another one."""
+    made: dict[str, Call] = {}
+    for one in in_order(call):
+        if one.digest in replaced:
+            made[one.digest] = replaced[one.digest]
+            continue
+        args = tuple((name, _swapped(value, made)) for name, value in one.args)
+        receiver = made[one.receiver.digest] if one.receiver else None
+        made[one.digest] = Call(receiver, one.type, one.field, args, one.nth, one.scope)
+    return made[call.digest]
+
+
+def _swapped(value: Any, made: Mapping[str, Call]) -> Any:
+    if isinstance(value, Call):
+        return made[value.digest]
+    if isinstance(value, (tuple, list)):
+        return tuple(_swapped(item, made) for item in value)
+    if isinstance(value, Mapping):
+        return {key: _swapped(item, made) for key, item in value.items()}
+    return value
+
+
 def dump(call: Call) -> list[Any]:
     """A call with all it is made of, as JSON that outlives the session: `load` makes the same call of it."""
     return [

@@ -24,7 +24,7 @@ class Card:
 
     text: str = field()
     copies: int = field(default=1)
-    paper: dagger.Directory
+    paper: dagger.Directory = field()
 
     @function
     def file(self) -> dagger.File:
