@@ -29,6 +29,7 @@ CAPABILITIES: dict[str, Callable[[], bool]] = {
     "docker-registry": lambda: shutil.which("docker-registry") is not None,
     "skopeo": lambda: shutil.which("skopeo") is not None,
     "dagger": lambda: shutil.which("dagger") is not None,
+    "chromium": lambda: shutil.which("chromium") is not None,
     "tun": lambda: os.access("/dev/net/tun", os.R_OK | os.W_OK),
 }
 
