@@ -118,8 +118,8 @@ def test_a_private_cache_volume_is_never_shared_at_the_same_time(client: Client)
         volume, seen = dag.cache_volume(f"private-{stamp()}"), []
 
         async def use(number: int) -> None:
-            mounted = dag.container().from_(IMAGE).with_mounted_cache(
-                "/c", volume, sharing=dagger.CacheSharingMode.PRIVATE
+            mounted = (
+                dag.container().from_(IMAGE).with_mounted_cache("/c", volume, sharing=dagger.CacheSharingMode.PRIVATE)
             )
             script = f"touch /c/{number}; sleep 0.5; ls /c | wc -l"
             seen.append((await mounted.with_exec(["sh", "-c", script]).stdout()).strip())

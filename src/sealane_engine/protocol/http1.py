@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sealane_engine.protocol.client import Client
     from sealane_engine.protocol.connection import Context
 
+LINGER_SECONDS = 2.0
 REASONS = {200: b"OK", 204: b"No Content", 401: b"Unauthorized", 403: b"Forbidden", 404: b"Not Found"}
 
 
@@ -30,8 +31,11 @@ class Http1(Connection):
         self.size = 0
         self.running: asyncio.Task[None] | None = None
         self.timer: asyncio.TimerHandle | None = None
+        self.refusing = False
 
     def data_received(self, data: bytes) -> None:
+        if self.refusing:
+            return
         try:
             self.http.receive_data(data)
         except h11.RemoteProtocolError:  # something after "Connection: close"
@@ -99,7 +103,14 @@ class Http1(Connection):
         )
         if self.http.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
             self.write_whole(closing)
-        self.transport.close()
+        if self.http.their_state in {h11.IDLE, h11.DONE} or not self.transport.can_write_eof():
+            self.transport.close()
+            return
+        # Bytes that nobody reads make the kernel reset the connection, and the client may lose the answer: let it
+        # finish, for a while.
+        self.refusing = True
+        self.transport.write_eof()
+        self.timer = self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
     def write_whole(self, response: Response) -> None:
         parts = [self.http.send(self.response_head(response))]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import pytest
 from sealane_cli_fake import Failure, arg, function, object_type
 
@@ -87,7 +86,9 @@ def test_a_module_without_a_report_is_called_like_any_other(sealane):
         (["lint", "--source", "pipeline"], [["call", "lint", "--source", "pipeline"]]),
     ],
 )
-def test_on_a_dagger_engine_pipeline_goes_by_the_name_that_its_command_line_shows(tmp_path, monkeypatch, words, commands):
+def test_on_a_dagger_engine_pipeline_goes_by_the_name_that_its_command_line_shows(
+    tmp_path, monkeypatch, words, commands
+):
     import os
     import subprocess
     import sys

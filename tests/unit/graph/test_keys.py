@@ -12,7 +12,10 @@ STEP = Exec(root=Scratch(), args=("echo", "hi"), env=(("A", "1"),), cwd="/w")
 
 def test_a_key_is_golden() -> None:
     """A change of this value makes every stored result a miss: raise KEY_VERSION with it."""
-    assert make_key("step", step_inputs(STEP)).digest == "sha256:b1f95481c7f16bc01645a88556041c8d83a0de1123afe8e8eafccee6e2007713"
+    assert (
+        make_key("step", step_inputs(STEP)).digest
+        == "sha256:b1f95481c7f16bc01645a88556041c8d83a0de1123afe8e8eafccee6e2007713"
+    )
 
 
 def test_arguments_environment_and_directory_are_in_the_key() -> None:
