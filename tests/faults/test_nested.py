@@ -32,6 +32,8 @@ def test_it_can_ask_what_is_not_the_hosts(running: Engine):
         '{address(value:"file:///etc/shadow"){file{contents}}}',
         '{address(value:"env://PATH"){secret{plaintext}}}',
         '{address(value:"tcp://localhost:22"){service{start}}}',
+        "{engine{localCache{prune}}}",
+        '{git(url:"file:///work"){head{commit}}}',
         '{moduleSource(refString:"/work"){sourceRootSubpath}}',
         '{directory{withNewFile(path:"a",contents:"b"){export(path:"/tmp/sealane-planted")}}}',
         '{directory{withNewFile(path:"a",contents:"b"){file(path:"a"){export(path:"/tmp/sealane-planted")}}}}',

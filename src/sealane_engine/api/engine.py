@@ -92,6 +92,7 @@ async def prune(
     targetSpace: str = "",
 ) -> None:
     """Remove what no live session needs, down to the largest size that is asked to be kept."""
+    ctx.engine.need_machine(ctx.client, "the engine's cache")
     keep = max(_bytes(text) for text in (maxUsedSpace, reservedSpace, targetSpace))
     await asyncio.to_thread(ctx.engine.store.prune, keep_bytes=keep)
 

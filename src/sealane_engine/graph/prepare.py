@@ -52,7 +52,7 @@ class Preparer:
 
     def __init__(self, store: Store, secrets: Secrets, trust: TrustLayers) -> None:
         self._store = store
-        self._secrets = secrets
+        self.secrets = secrets
         self._trust = trust
 
     async def prepare(
@@ -104,7 +104,7 @@ class Preparer:
             root=root,
             staging=staging,
             mount_stagings=stagings,
-            secrets=(*(self._secrets.reveal(secret) for secret in used), *self._trust.secrets),
+            secrets=(*(self.secrets.reveal(secret) for secret in used), *self._trust.secrets),
             stdin=await self._stdin(step, view, solver, asker),
         )
 
@@ -122,7 +122,7 @@ class Preparer:
         env = dict(step.env) | dict(step.volatile_env)
         for name, secret in step.secret_env:
             try:
-                env[name] = self._secrets.reveal(secret).decode()
+                env[name] = self.secrets.reveal(secret).decode()
             except UnicodeDecodeError:
                 raise InvalidInput(
                     f"secret for variable {name} is not text", reason="secret-not-text", hint="mount it as a file"
@@ -146,7 +146,7 @@ class Preparer:
                 return Mount(mount.target, Tmpfs(mount.size))
             case MountSecret():
                 uid, gid = find_owner(view, mount.owner)
-                data = self._secrets.reveal(mount.secret)
+                data = self.secrets.reveal(mount.secret)
                 return Mount(mount.target, Content(data, mount.mode, uid or 0, gid or 0))
             case MountSocket():
                 uid, gid = find_owner(view, mount.owner)

@@ -105,7 +105,13 @@ class Steps:
         capture = self._capture("", prepared, asker)
         stack.callback(capture.close)
         process = await self._start(prepared, capture, stdin, stack, None)
-        return Held(process, capture, lambda asker: self._capture("", prepared, asker))
+
+        def capture_for(asker: Asker) -> Capture:
+            # A function may ask for the text of any secret that it is handed; what it says isn't kept, so all can go.
+            every = (*prepared.secrets, *self._preparer.secrets.every())
+            return self._capture("", replace(prepared, secrets=every), asker)
+
+        return Held(process, capture, capture_for)
 
     async def _prepare(
         self,

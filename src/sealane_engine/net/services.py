@@ -274,7 +274,7 @@ class Services:
         loop = asyncio.get_running_loop()
         began, failures, output = loop.time(), 0, ""
         while failures < check.retries:
-            code, output = await self._probe(running.process, command, check.timeout)
+            code, output = await self._probe(running.process, command, check.timeout, prepared.secrets)
             if code == 0:
                 return
             in_start = loop.time() - began < check.start_period
@@ -291,8 +291,10 @@ class Services:
             hint="look at its log above",
         )
 
-    async def _probe(self, process: Process, command: Command, timeout: float) -> tuple[int, str]:
-        capture = Capture(lambda: Scrubber(()), lambda _stream, _text: None)
+    async def _probe(
+        self, process: Process, command: Command, timeout: float, secrets: tuple[bytes, ...]
+    ) -> tuple[int, str]:
+        capture = Capture(lambda: Scrubber(secrets), lambda _stream, _text: None)
         null = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
         try:
             probe = await process.exec(command, stdin=null, stdout=capture.stdout_fd, stderr=capture.stderr_fd)

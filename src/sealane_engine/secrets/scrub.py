@@ -18,6 +18,7 @@ MASK = b"***"
 MIN_RAW = 2
 MIN_ENCODED = 6
 MIN_LINE = 8
+SEEN = 4
 
 
 class Scrubber:
@@ -27,14 +28,15 @@ class Scrubber:
         forms = sorted({form for secret in secrets for form in _forms(secret)}, key=len, reverse=True)
         self._forms = forms
         self._pattern = re.compile(b"|".join(re.escape(form) for form in forms)) if forms else None
-        self._longest = max((len(form) for form in forms), default=0)
         self._held = b""
 
     def feed(self, data: bytes) -> bytes:
         if self._pattern is None:
             return data
-        data = self._pattern.sub(MASK, self._held + data)
-        keep = self._begun(data)
+        data = self._held + data
+        if any(form in data for form in self._forms):  # the pattern tries every form at every place: far slower
+            data = self._pattern.sub(MASK, data)
+        keep = max((_begun(data, form) for form in self._forms), default=0)
         self._held = data[len(data) - keep :]
         return data[: len(data) - keep]
 
@@ -46,13 +48,17 @@ class Scrubber:
         """A whole text at once."""
         return self._pattern.sub(MASK, text.encode()).decode(errors="replace") if self._pattern else text
 
-    def _begun(self, data: bytes) -> int:
-        """How many of the last bytes could be the beginning of a secret."""
-        for length in range(min(len(data), self._longest - 1), 0, -1):
-            tail = data[-length:]
-            if any(form.startswith(tail) for form in self._forms if len(form) > length):
-                return length
-        return 0
+
+def _begun(data: bytes, form: bytes) -> int:
+    """How many of the last bytes could be the beginning of this form."""
+    tail = data[-(len(form) - 1) :]
+    start = form[:SEEN]
+    at = tail.find(start)
+    while at >= 0:
+        if form.startswith(tail[at:]):
+            return len(tail) - at
+        at = tail.find(start, at + 1)
+    return next((length for length in range(min(SEEN, len(tail)), 0, -1) if form.startswith(tail[-length:])), 0)
 
 
 def _forms(secret: bytes) -> set[bytes]:

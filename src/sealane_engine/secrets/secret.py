@@ -51,6 +51,10 @@ class Secrets:
         self._plaintexts[handle] = plaintext
         return handle
 
+    def every(self) -> tuple[bytes, ...]:
+        """All plaintexts of the session."""
+        return tuple(self._plaintexts.values())
+
     def reveal(self, secret: Secret) -> bytes:
         return self._plaintexts[secret.handle]
 
