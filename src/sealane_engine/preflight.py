@@ -54,14 +54,14 @@ def check(
         raise HostError(
             f"the embedded engine needs Linux, this is {platform_name}",
             reason="not-linux",
-            hint="run the same pipeline on a Dagger engine: start Docker, then `dagger call pipeline`",
+            hint="run the same pipeline on a Dagger engine: start Docker, then `dagger call run`",
         )
     release = platform.release() if release is None else release
     if kernel_version(release) < OLDEST_KERNEL:
         raise HostError(
             f"kernel {release} is too old: {OLDEST_KERNEL[0]}.{OLDEST_KERNEL[1]} (Debian 12) is the oldest supported",
             reason="kernel-too-old",
-            hint="upgrade the kernel, or run on a Dagger engine with `dagger call pipeline`",
+            hint="upgrade the kernel, or run on a Dagger engine with `dagger call run`",
         )
     _check_tools(search_path() if path is None else path, rootless=os.geteuid() != 0 if rootless is None else rootless)
     if home.exists() and not (home.is_dir() and os.access(home, os.W_OK | os.X_OK)):
