@@ -156,7 +156,7 @@ async def _described(result: StageResult, project: Project) -> StageResult:
         return result
     try:
         return replace(result, coverage=coverage.files(await result.report.file("coverage.xml").contents()))
-    except (dagger.QueryError, ReportUnreadable) as error:
+    except (dagger.DaggerError, ReportUnreadable) as error:
         return replace(result, notes=(*result.notes, f"no coverage by file: {error}"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from typing import TYPE_CHECKING
 
 from sealane.errors import ReportUnreadable
@@ -66,7 +67,11 @@ def black(stdout: str, stderr: str, root: str = "/src", tool: str = "black") -> 
             findings.append(
                 Finding(tool, "syntax", Severity.MEDIUM, "cannot be parsed", _relative(match["file"], root), at)
             )
-    findings += [Finding(tool, "format", Severity.LOW, "would be reformatted", f, at) for f, at in places.items()]
+    command = "ruff format" if tool == "ruff-format" else tool
+    findings += [
+        Finding(tool, "format", Severity.LOW, "would be reformatted", f, at, f"{command} {shlex.quote(f)}")
+        for f, at in places.items()
+    ]
     return findings
 
 
@@ -76,7 +81,8 @@ def isort(stdout: str, stderr: str, root: str = "/src") -> list[Finding]:
     for line in (stderr + "\n" + stdout).splitlines():
         if match := _ISORT.match(line):
             file = _relative(match["file"], root)
-            found[file] = Finding("isort", "imports", Severity.LOW, match["text"], file, places.get(file, 0))
+            fix = f"isort {shlex.quote(file)}"
+            found[file] = Finding("isort", "imports", Severity.LOW, match["text"], file, places.get(file, 0), fix)
     return list(found.values())
 
 
@@ -130,6 +136,7 @@ def bandit(report: str, root: str = "/src") -> list[Finding]:
                 r["issue_text"],
                 _relative(r["filename"], root),
                 r["line_number"],
+                f"see {r['more_info']}" if r.get("more_info") else "",
             )
             for r in results
         ]

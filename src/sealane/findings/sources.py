@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import anyio
-from dagger import QueryError
+from dagger import DaggerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +25,7 @@ async def read(source: dagger.Directory, names: Iterable[str]) -> dict[str, str]
         async with limiter:
             try:
                 texts[name] = await source.file(name).contents()
-            except QueryError:
+            except DaggerError:
                 return  # binary, too large, or a name that a tool made up: the finding's message stands in
 
     async with anyio.create_task_group() as group:

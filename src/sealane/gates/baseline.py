@@ -36,7 +36,7 @@ def read(text: str, name: str) -> Baseline:
         if document["version"] != VERSION:
             raise ReportUnreadable(f"{name} is a baseline of version {document['version']}", hint=hint)
         return Baseline({str(row["fingerprint"]): str(row["what"]) for row in document["findings"]})
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ReportUnreadable(f"{name} is no baseline: {error!r}", hint=hint) from None
 
 

@@ -7,7 +7,7 @@ import fnmatch
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from dagger import QueryError
+from dagger import DaggerError
 
 from sealane.errors import ReportUnreadable
 from sealane.gates import baseline
@@ -91,7 +91,7 @@ async def load(project: Project) -> Policy:
     try:
         text = await project.source.file(config.baseline).contents()
         return Policy(config.waivers, baseline.read(text, config.baseline))
-    except QueryError:
-        return Policy(config.waivers, problem=f"{config.baseline} is not in the project")
+    except DaggerError:
+        return Policy(config.waivers, problem=f"{config.baseline} is not in the project, or can't be read")
     except ReportUnreadable as error:
         return Policy(config.waivers, problem=error.message)

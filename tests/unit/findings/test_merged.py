@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from sealane.errors import ReportUnreadable
-from sealane.findings import Finding, Severity, Test, TestOutcome, coverage, junit, sarif
+from sealane.findings import Finding, Severity, Test, TestOutcome, coverage, junit, lint, sarif
 
 HIGH = Finding("bandit", "B602", Severity.HIGH, "shell", "a b/ü.py", 11, "pass a list", "f" * 32)
 COBERTURA = """<?xml version="1.0" ?>
@@ -114,3 +114,13 @@ def test_cobertura_reads_back():
 def test_a_report_without_numbers_is_unreadable():
     with pytest.raises(ReportUnreadable):
         coverage.files(COBERTURA.replace('number="1"', 'number="one"'))
+
+
+def test_a_formatter_says_how_to_fix_what_it_found():
+    (black,) = lint.black("", "would reformat /src/a b.py\n")
+    (ruff,) = lint.black("Would reformat: a.py\n", "", tool="ruff-format")
+    (isort,) = lint.isort("", "ERROR: /src/a.py Imports are incorrectly sorted and/or formatted.\n")
+    assert [f.fix for f in (black, ruff, isort)] == ["black 'a b.py'", "ruff format a.py", "isort a.py"]
+    row = {"test_id": "B602", "issue_severity": "LOW", "issue_text": "m", "filename": "a.py", "line_number": 1}
+    text = json.dumps({"results": [{**row, "more_info": "https://bandit.example/B602"}]})
+    assert lint.bandit(text)[0].fix == "see https://bandit.example/B602"
