@@ -116,7 +116,7 @@ def system(name: str) -> Probe:
         name == "linux",
         name,
         "the embedded engine needs Linux; elsewhere use a Dagger engine (Docker Desktop, or a remote one): "
-        "dagger call pipeline",
+        "dagger call run",
     )
 
 

@@ -23,7 +23,7 @@ def put(root: Path, path: str, text: str = "") -> None:
 def test_another_system_is_sent_to_a_dagger_engine():
     found = doctor.system("darwin")
     assert not found.ok
-    assert "dagger call pipeline" in found.remedy
+    assert "dagger call run" in found.remedy
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ def python(*folders: str) -> list[Path]:
     return [path for path in tracked() if path.suffix == ".py" and path.parts[0] in folders]
 
 
+@cache
 def parse(path: Path) -> ast.Module:
     return ast.parse((ROOT / path).read_text())
 
