@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from sealane.stages.project import Project
 
 # Of a stage's notes, those that do not tell of a part that could not run.
-_HARMLESS = ("clean: ", "mypy: ran without the project's requirements")
+_HARMLESS = ("clean: ", "mypy: ran without the project's requirements", "not scanned (accepted): ", "nothing to scan: ")
 
 
 def _today() -> dt.date:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from sealane.report.model import CoverageRow, FindingRow, RunReport, StageRow, SuiteRow, TestRow
 
 SEVERITIES = ("high", "medium", "low")
+_PAGE = "page.html.j2"
 _MOST = 1000  # findings, tests and files each: a browser still scrolls through these
 _MARKS = {
     "passed": "✔", "ran": "✔", "cached": "✔", "accepted": "✔", "warning": "!", "failed": "✘", "error": "✘",
@@ -39,15 +40,15 @@ class _Findings:
 def render(report: RunReport) -> str:
     """The whole page."""
     # Where nothing but a module is loaded, nobody may pay for this.
-    from jinja2 import Environment, StrictUndefined
-    from markupsafe import Markup
+    from jinja2 import DictLoader, Environment, StrictUndefined
 
     here = resources.files("sealane.report")
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    texts = {name: (here / name).read_text(encoding="utf-8") for name in (_PAGE, "page.css")}
+    environment = Environment(
+        loader=DictLoader(texts), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     environment.filters |= {"duration": duration, "figure": _figure}
-    template = environment.from_string((here / "page.html.j2").read_text(encoding="utf-8"))
-    style = (here / "page.css").read_text(encoding="utf-8")
-    return template.render(_content(report), style=Markup(style), marks=_MARKS, origins=_ORIGINS)  # noqa: S704 - our file
+    return environment.get_template(_PAGE).render(_content(report), marks=_MARKS, origins=_ORIGINS)
 
 
 def _content(report: RunReport) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A finding's life between baseline and waivers: new, known, fixed, waived, expired, stale, moved."""
 
 import datetime as dt
+from dataclasses import replace
 
 import anyio
 import pytest
@@ -102,13 +103,20 @@ def test_a_stale_waiver_fails_where_all_was_scanned():
     "result",
     [
         lint(LOW, notes=("frontend: not run (no network)",)),
+        scan(replace(HIGH, fingerprint=LOW.fingerprint), notes=("not scanned: trivy was killed",)),
         lint(LOW, tests=(Test("unit", "t", TestOutcome.FAILED),)),
         lint(LOW, Finding("mypy", "", Severity.MEDIUM, "exited with 2", fingerprint="d" * 32)),
     ],
-    ids=["a part could not run", "a test failed", "a tool broke down"],
+    ids=["a part could not run", "a scanner did not scan", "a test failed", "a tool broke down"],
 )
 def test_a_stage_that_failed_for_more_than_findings_stays_failed(result):
     assert policy(known=[LOW]).apply(result).outcome is Outcome.FAILED
+
+
+def test_what_is_accepted_by_name_keeps_no_stage_failed():
+    notes = ("not scanned (accepted): trivy: no network; accepted: offline", "nothing to scan: npm-audit: no lock")
+    waived = policy(waiver(fingerprint=HIGH.fingerprint)).apply(scan(HIGH, notes=notes))
+    assert waived.outcome is Outcome.RAN
 
 
 def test_a_tools_breakdown_can_be_neither_known_nor_waived():
