@@ -18,6 +18,11 @@ from sealane.errors import ConfigError
 
 LintTool = Literal["black", "isort", "flake8", "mypy", "bandit", "ruff", "ruff-format"]
 
+OwnScanner = Literal["semgrep", "secrets", "dependencies"]
+OtherScanner = Literal[
+    "codeql", "gitleaks", "npm-audit", "pip-audit", "safety", "semgrep-packs", "snyk", "trivy", "trufflehog"
+]
+
 
 def _dashes(name: str) -> str:
     return name.replace("_", "-")
@@ -62,10 +67,19 @@ class TestConfig(Model):
 
 
 class ScanConfig(Model):
-    """What scan runs. `rules` adds the project's own Semgrep rule files or folders; `exclude` are path patterns."""
+    """What scan runs. `rules` adds the project's own Semgrep rule files or folders; `exclude` are path patterns.
+
+    `advisories` is a folder of OSV files that dependencies are audited against. `reports` are reports of scanners that
+    run elsewhere: scanner → file. Each of `scanners` that can't scan fails the stage, unless `gates.accept` names it.
+    `timeout` (seconds) bounds each scanner.
+    """
 
     rules: tuple[Inside, ...] = ()
     exclude: tuple[str, ...] = ()
+    scanners: tuple[OwnScanner | OtherScanner, ...] = ("semgrep", "secrets", "dependencies")
+    advisories: Inside | None = None
+    reports: dict[OtherScanner, Inside] = {}
+    timeout: int = Field(default=900, ge=1)
 
 
 class PostgresConfig(Model):

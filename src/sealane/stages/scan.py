@@ -1,4 +1,4 @@
-"""The stage scan: Semgrep with the rules that ship here, over the code; and secrets, over every file of the tree."""
+"""The stage scan: Semgrep with the rules that ship here, over the code; secrets, over every file; and other scanners."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING
 from dagger import dag
 
 from sealane.errors import ReportUnreadable
-from sealane.findings import Severity, sarif
-from sealane.stages import steps
+from sealane.findings import Severity, sarif, security
+from sealane.stages import dependencies, given, scanned, steps
 from sealane.stages.result import Outcome, StageResult, not_run
+from sealane.stages.scanned import Scanned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import dagger
 
-    from sealane.findings import Finding
     from sealane.stages.project import Project
 
 NAME = "scan"
-_LOGS = f"logs/{NAME}"
+SECURITY = "security-report.json"
 _RULES = "/rules"
 SECRETS = "secrets.yaml"
 # Semgrep leaves tests and examples out of its own accord. A secret there is as lost as one anywhere.
@@ -72,48 +72,79 @@ async def nothing_to_do(project: Project) -> str:
 
 
 async def run(project: Project) -> StageResult:
-    """Both passes. Fails on a finding of high severity; a scanner that broke is *not run*, never clean."""
+    """All scanners, each to its end. Fails on a finding of high severity; a scanner that did not look, or not at
+    everything, is *not scanned*, never clean: without a high finding the stage then is *not run*.
+    """
     if not project.files:
         return not_run(NAME, "no files")
-    base = await scanner()
-    code = tuple(path for path in everything() if path != f"{_RULES}/{SECRETS}") + project.config.scan.rules
-    passes = (
-        Pass("semgrep", code, project.source),
-        Pass("secrets", (f"{_RULES}/{SECRETS}",), project.source.with_new_file(".semgrepignore", _EVERYTHING)),
-    )
-    done = await steps.concurrently(*((lambda p=p: _scan(p, base, project)) for p in passes))
-    report = dag.directory()
-    for _, directory, _ in done:
-        report = report.with_directory("/", directory)
-    findings = tuple(finding for found, _, _ in done for finding in found)
-    broken = [reason for _, _, reason in done if reason]
+    names = dict.fromkeys((*project.config.scan.scanners, *project.config.scan.reports))
+    base = await scanner() if {"semgrep", "secrets"} & set(names) else None
+    done = await steps.concurrently(*((lambda n=name: _one(n, base, project)) for name in names))
+    accept = project.config.gates.accept
+    open_ = [one.wrong for one in done if one.wrong and one.name not in accept]
+    notes = [
+        f"not scanned (accepted): {o.wrong}; accepted: {accept[o.name]}" for o in done if o.wrong and o.name in accept
+    ]
+    notes += [f"nothing to scan: {one.name}: {one.idle}" for one in done if one.idle]
+    findings = tuple(finding for one in done for finding in one.findings)
     high = sum(finding.severity is Severity.HIGH for finding in findings)
-    figures = {"findings": len(findings), "high": high}
-    if broken and not high:
-        return StageResult(NAME, Outcome.NOT_RUN, broken[0], broken=True, report=report, findings=findings)
+    figures = {"findings": len(findings), "high": high} | {k: v for one in done for k, v in one.figures.items()}
+    report = dag.directory()
+    for one in done:
+        report = report.with_directory("/", one.report) if one.report else report
+    report = report.with_new_file(
+        SECURITY, security.write(findings, {one.name: one.wrong for one in done if one.wrong})
+    )
+    if open_ and not high:
+        return StageResult(
+            NAME,
+            Outcome.NOT_RUN,
+            open_[0],
+            broken=True,
+            report=report,
+            notes=(*(f"not scanned: {reason}" for reason in open_[1:]), *notes),
+            findings=findings,
+        )
     return StageResult(
         NAME,
         Outcome.FAILED if high else Outcome.RAN,
         f"{high} high" if high else "",
         report=report,
-        notes=tuple(broken),
+        notes=(*(f"not scanned: {reason}" for reason in open_), *notes),
         findings=findings,
         figures=figures,
     )
 
 
-async def _scan(which: Pass, base: dagger.Container, project: Project) -> tuple[list[Finding], dagger.Directory, str]:
-    """The findings of one pass, its reports, and why it could not run (empty when it did)."""
-    output = f"{steps.REPORTS}/{which.name}.sarif"
-    words = command(which.rules, output, project.config.scan.exclude)
+async def _one(name: str, base: dagger.Container | None, project: Project) -> Scanned:
+    if name == dependencies.NAME:
+        return await dependencies.run(project)
+    if base is None or name not in {"semgrep", "secrets"}:
+        return await given.run(project, name)
+    code = tuple(path for path in everything() if path != f"{_RULES}/{SECRETS}") + project.config.scan.rules
+    passes = {
+        "semgrep": Pass("semgrep", code, project.source),
+        "secrets": Pass(
+            "secrets", (f"{_RULES}/{SECRETS}",), project.source.with_new_file(".semgrepignore", _EVERYTHING)
+        ),
+    }
+    return await _scan(passes[name], base, project)
+
+
+async def _scan(which: Pass, base: dagger.Container, project: Project) -> Scanned:
+    """One pass of Semgrep."""
+    output, scan = f"{steps.REPORTS}/{which.name}.sarif", project.config.scan
+    limit = ["timeout", "--kill-after=10", str(scan.timeout)]
+    words = [*limit, *command(which.rules, output, scan.exclude)]
     done = await steps.attempt(base.with_mounted_directory(steps.SOURCE, which.source), words)
-    logs = dag.directory().with_new_file(f"{_LOGS}/{which.name}.txt", done.output + "\n")
+    report = scanned.log(which.name, done.output)
     if done.exit_code not in {0, 1}:
-        said = steps.last_lines(done.output, 1)
-        return [], logs, f"{which.name} exited with {done.exit_code}: {said}"
+        return Scanned(which.name, report=report, wrong=scanned.ended(which.name, done, scan.timeout))
     file = done.container.file(output)
     try:
-        findings = sarif.read(await file.contents(), which.name)
+        findings = sarif.read(await scanned.text_of(file, which.name), which.name)
     except ReportUnreadable as error:
-        return [], logs, error.message
-    return findings, logs.with_file(f"{which.name}.sarif", file), ""
+        return Scanned(which.name, report=report, wrong=error.message)
+    except (AttributeError, RecursionError) as error:
+        return Scanned(which.name, report=report, wrong=f"{which.name}'s SARIF can't be read: {error!r}"[:300])
+    return Scanned(which.name, tuple(findings), report.with_file(f"{which.name}.sarif", file))

@@ -1,1 +1,1 @@
-"""Helpers that stages put into containers and run there. They use the standard library of any Python 3."""
+"""Helpers that stages put into containers and run there: the standard library of any Python 3, and in audit packaging."""
