@@ -71,6 +71,13 @@ def record(home: Path, target: Path, extra: dict[str, str]) -> dict[str, Any]:
     return answers
 
 
+@pytest.fixture(scope="session")
+def client_environ(shared_home: Path) -> Iterator[dict[str, str]]:
+    """What a client of a plain session has in its environment."""
+    with session(shared_home, dict(os.environ)) as environ:
+        yield environ
+
+
 @pytest.fixture(scope="session", params=["plain", "proxied"])
 def answers(
     request: pytest.FixtureRequest, shared_home: Path, tmp_path_factory: pytest.TempPathFactory

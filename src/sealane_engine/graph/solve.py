@@ -158,7 +158,7 @@ class Solver:
             case Edit():
                 inputs = {"base": self._parent_key(operation), **action_inputs(operation.action)}
                 if isinstance(operation.action, Copy):
-                    inputs["source"] = await self.content(operation.action.source, asker)
+                    inputs["source"] = await self.content(_counted(operation, operation.action), asker)
                     if operation.action.kind == "file":
                         inputs["name"] = operation.action.source.path.rsplit("/", 1)[-1]
                 if isinstance(operation.action, CopyFiles):
@@ -334,3 +334,14 @@ class Solver:
         if verdict != "miss":
             self._events.emit("cache", asker.labels, key=key.digest, name=step_name(step), verdict=verdict)
         return result
+
+
+def _counted(edit: Edit, copy: Copy) -> Ref:
+    """What counts of a copy's source. When the copy leaves something out, that is only what it takes.
+
+    What it takes is a tree of its own then, so that a change of the rest is no change.
+    """
+    if not (copy.include or copy.exclude or copy.gitignore):
+        return copy.source
+    alone = Copy(copy.source, "/", include=copy.include, exclude=copy.exclude, gitignore=copy.gitignore)
+    return copy.source if copy == alone and isinstance(edit.base, Scratch) else Ref(Edit(Scratch(), alone))
