@@ -189,7 +189,7 @@ class Child:
             first = kept + 1
         os.closerange(first, command.OPEN_FILES)
         capabilities.set_own(capabilities.mask(("KILL", "SYS_ADMIN") if staged else ("KILL",)))
-        init.supervise(pid, staged, lambda: self._say((wire.FROZEN,)))
+        init.supervise(pid, staged, lambda code: self._say((wire.FROZEN, code)))
 
     def _say(self, message: tuple[Any, ...]) -> None:
         os.write(_REPLY, wire.encode(message))

@@ -52,7 +52,7 @@ class SandboxProcess:
 
     def drain(self) -> None:
         """The launcher has ended: read what it said last, and its end."""
-        while not self._exit.done():
+        while self._reply.fileno() >= 0:
             self._receive()
 
     def _receive(self) -> None:
@@ -74,6 +74,10 @@ class SandboxProcess:
                 _settle(self._ready, self._stubs)
             case wire.FROZEN:
                 self._frozen = True
+                if self._plan.limits.memory_bytes is None:
+                    # It's all over but the kernel's tidying of namespaces, which takes longer than many a command. (With
+                    # a limit of its memory, the launcher has to say whether that was what ended it.)
+                    _settle(self._exit, (rest[0], False), error=self._failure)
             case wire.RUNNING:
                 _settle(self._runs)
             case wire.FAILED:

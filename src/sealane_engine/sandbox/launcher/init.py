@@ -27,9 +27,9 @@ def block() -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, signal.valid_signals())
 
 
-def supervise(pid: int, staged: Sequence[int] = (), frozen: Callable[[], None] = lambda: None) -> NoReturn:
-    """Wait for the command (the leader of its own session) and exit as it did, `frozen` having been called if the mounts
-    `staged` could be frozen.
+def supervise(pid: int, staged: Sequence[int] = (), frozen: Callable[[int], None] = lambda _: None) -> NoReturn:
+    """Wait for the command (the leader of its own session) and exit as it did, `frozen` having been called with its code
+    if the mounts `staged` could be frozen.
     """
     signals = signal.valid_signals()
     while True:
@@ -37,7 +37,7 @@ def supervise(pid: int, staged: Sequence[int] = (), frozen: Callable[[], None] =
         code = _reap(pid)
         if code is not None:
             if staged and _freeze(staged):
-                frozen()
+                frozen(code)
             os._exit(code)
         number = signal.sigwaitinfo(signals).si_signo
         if number not in _KEPT:

@@ -9,7 +9,7 @@ On a sandbox's reply socket:
     sandbox → engine    (READY, stubs) when its mounts are made; (FAILED, errno, text) at any time before exec
     engine → sandbox    one byte: go
     sandbox → engine    (RUNNING,) when a runtime has started the command
-    init → engine       (FROZEN,) when the command has ended and nothing can write to its stagings any more
+    init → engine       (FROZEN, code) when all processes have ended and nothing can write to the stagings any more
 """
 
 from __future__ import annotations
