@@ -8,11 +8,11 @@ from sealane.stages import scan, scanned
 from sealane.stages.result import Outcome
 
 ACCEPTED = "[tool.sealane.gates.accept]\ndependencies = 'none here'\n"
-ADVISED = "[tool.sealane.scan]\nadvisories = 'osv'\n"
+ADVISED = "[tool.sealane.scan]\nscanners = ['dependencies']\nadvisories = 'osv'\n"
 ROW = {"id": "X-1", "package": "fastapi", "version": "0.1", "severity": "HIGH", "summary": "Bad.", "fixed": ["0.2"], "file": "requirements.txt", "line": 1}  # fmt: skip
 CLEAN = {"advisories": 6, "newest": "2026", "packages": 9, "undecided": [], "vulnerabilities": []}
 TRIVY = {"SchemaVersion": 2, "Results": [{"Target": "a.txt", "Vulnerabilities": []}]}
-GIVEN = f"[tool.sealane.scan.reports]\ntrivy = 'trivy.json'\n{ACCEPTED}"
+GIVEN = "[tool.sealane.scan]\nscanners = []\nreports = { trivy = 'trivy.json' }\n"
 
 
 def files(config: str, **more: str) -> dict[str, str]:
@@ -81,7 +81,7 @@ def test_an_audit_that_fails_is_not_scanned(engine_run):
 
 
 def test_an_audit_that_hangs_is_stopped_and_not_scanned(engine_run):
-    result, _, steps = scanning(engine_run, ADVISED + "timeout = 7\n", exit_code=124)
+    result, _, steps = scanning(engine_run, "[tool.sealane.scan]\nadvisories = 'osv'\ntimeout = 7\n", exit_code=124)
     assert result.reason == "dependencies was stopped after 7 s (scan.timeout)"
     scanners = [step.args for step in steps if {"semgrep", "audit"} & set(step.args)]
     assert len(scanners) == 3
@@ -123,7 +123,7 @@ def test_a_huge_report_is_not_even_fetched(engine_run, monkeypatch: pytest.Monke
 
 
 def test_a_scanner_that_is_asked_for_and_has_no_report_is_not_scanned(engine_run):
-    result, _, _ = scanning(engine_run, f"[tool.sealane.scan]\nscanners = ['semgrep', 'snyk']\n{ACCEPTED}")
+    result, _, _ = scanning(engine_run, f"[tool.sealane.scan]\nscanners = ['snyk']\n{ACCEPTED}")
     assert result.reason == "snyk does not run here: hand its report in by scan.reports.snyk"
 
 
