@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 log = logging.getLogger("sealane_engine.protocol")
+SHOWN = 60
 
 
 class DocumentError(InvalidInput):
@@ -46,6 +48,11 @@ def graphql_error(
     told: dict[str, Any]
     if isinstance(error, EngineError):
         told = {"message": str(error), "extensions": error.extensions()}
+    elif isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        told = {
+            "message": f"a path is too long: …{str(error.filename)[-SHOWN:]}: keep paths in trees below 4000 bytes",
+            "extensions": {"reason": "path-too-long"},
+        }
     else:
         log.error("internal error in a request", exc_info=error)
         told = {
