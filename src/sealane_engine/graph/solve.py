@@ -76,7 +76,7 @@ class Solver:
         self._images = images
         self._events = events
         self.steps: Steps  # set by the session: steps need the solver for their inputs
-        self._session = token_hex(8)
+        self.session = token_hex(8)  # in the key of what is known for a session at most
         self._keys: dict[int, tuple[Operation, Key]] = {}
         self._trees: dict[str, Tree] = {}
         self._results: dict[str, StepResult] = {}
@@ -230,7 +230,7 @@ class Solver:
             return make_key("service", {"step": step.digest, "hostname": service.hostname}).digest
         # what listens on a port of a machine is known for a session at most
         ports = [[each.frontend, each.backend] for each in service.forwards]
-        return make_key("host-service", {"host": service.host, "ports": ports, "session": self._session}).digest
+        return make_key("host-service", {"host": service.host, "ports": ports, "session": self.session}).digest
 
     async def _mount_inputs(self, mount: StepMount, asker: Asker) -> dict[str, Any]:
         match mount:

@@ -63,7 +63,9 @@ class Contents:
             if isinstance(value, Secret):
                 return {"secret": value.identity}
         if call.owner in _MACHINE and call.type in ("Service", "Socket"):
-            return {"session": call.digest}  # what listens on a machine is known for a session at most
+            return {
+                "session": [self._engine.solver.session, call.digest]
+            }  # what listens there may say anything next time
         made = self._known.get(call.receiver.digest) if call.receiver else None
         args = await self.of(call.arguments())
         module = self._engine.modules.fields.get((call.owner, call.field), "")
