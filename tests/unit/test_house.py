@@ -18,7 +18,7 @@ MAX_FILE, MAX_FUNCTION = 500, 60
 INDEXES = ("pypi.org", "pythonhosted.org", "registry.npmjs.org", "registry.yarnpkg.com", "proxy.golang.org")
 TEXTS = {".py", ".toml", ".json", ".lock", ".txt", ".md", ".sh", ".yml", ".yaml", ".js", ".html", ".cfg", ""}
 # The tools' own defaults: told apart from a setting of the host's, and used where the host has no npm to ask.
-DEFAULTS = {"src/sealane_engine/images/catalog/downloads.py", "src/sealane_engine/host/mirrors.py"}
+DEFAULTS = {"src/sealane_engine/images/catalog/downloads.py"}
 RUNNERS = {"run", "Popen", "call", "check_call", "check_output", "getoutput"}
 NOT_OURS = ("tests/contract/reference/", "tests/golden/")
 GUIDES_DOCKERFILE = "4c2ff316f03301ac6e7f5ef35d964e22bae2c266db30a867a78c74de5807b009"

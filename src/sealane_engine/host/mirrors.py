@@ -20,10 +20,8 @@ _PIP_FILES = ("/etc/xdg/pip/pip.conf", "/etc/pip.conf")
 _PIP_USER_FILES = (".pip/pip.conf", ".config/pip/pip.conf")
 _PIP_KEYS = ("index-url", "extra-index-url", "find-links", "trusted-host")
 _NPM_FILES = ("/usr/etc/npmrc", "/usr/local/etc/npmrc", "/etc/npmrc")
-_NPM_DEFAULT = "https://registry.npmjs.org"
 _NPM_CREDENTIAL = re.compile(r"(//[^:]+(?::\d+)?/.*):(_authToken|_auth|_password|username|email)")
 _NPM_SECRET = ("_authToken", "_auth", "_password")
-_PIP_DEFAULT = "https://pypi.org/simple"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +114,6 @@ def _pip(root: Path, home: Path, environ: Mapping[str, str]) -> dict[str, tuple[
     # A directory of the host is nothing to a step.
     links = tuple(link for link in found.get("find-links", ()) if link.startswith(("http://", "https://")))
     found["find-links"] = links
-    if [index.rstrip("/") for index in found.get("index-url", ())] == [_PIP_DEFAULT]:
-        del found["index-url"]
     return {key: values for key, values in found.items() if values}
 
 
@@ -135,7 +131,7 @@ def _npm(root: Path, home: Path, environ: Mapping[str, str]) -> dict[str, str]:
     found = {
         key: value
         for key, value in settings.items()
-        if (key == "registry" and value.rstrip("/") != _NPM_DEFAULT) or re.fullmatch(r"@[^:]+:registry", key)
+        if key == "registry" or re.fullmatch(r"@[^:]+:registry", key)
     }
     hosts = {urlsplit(value).netloc.rpartition("@")[2] for value in found.values()}
     for key, value in settings.items():

@@ -36,22 +36,19 @@ def test_pips_files_and_environment_in_its_own_order(tmp_path, monkeypatch):
     }
 
 
-def test_what_only_the_host_has_or_everybody_has_is_left_out(tmp_path, monkeypatch):
+def test_what_only_the_host_has_is_left_out(tmp_path, monkeypatch):
     environ = {
         "PIP_FIND_LINKS": "/opt/wheels",
-        "PIP_INDEX_URL": "https://pypi.org/simple/",
         "https_proxy": "http://127.0.0.1:3128",
     }
-    found = read(
-        tmp_path, monkeypatch, environ=environ, **{"home/.npmrc": "registry=https://registry.npmjs.org/\nyes=false\n"}
-    )
+    found = read(tmp_path, monkeypatch, environ=environ, **{"home/.npmrc": "yes=false\n"})
     assert found == Mirrors()
 
 
 def test_npms_credentials_go_along_for_the_mirror_only(tmp_path, monkeypatch):
     text = (
         "; a comment\nregistry=https://npm.example/a/\n@ours:registry=https://ours.example\n"
-        "//npm.example/a/:_authToken=${TOKEN}\n//registry.npmjs.org/:_authToken=never\ncafile=/x\n"
+        "//npm.example/a/:_authToken=${TOKEN}\n//other.example/:_authToken=never\ncafile=/x\n"
     )
     found = read(tmp_path, monkeypatch, environ={"TOKEN": "t0ken"}, **{"home/.npmrc": text})
     assert found.npm == {

@@ -75,7 +75,7 @@ dependencies = [{ name = "anyio" }, { name = "dagger-io" }]
 [[package]]
 name = "anyio"
 version = "4.1"
-source = { registry = "https://pypi.org/simple" }
+source = { registry = "https://index.example/simple" }
 [[package]]
 name = "dagger-io"
 version = "0.0"
@@ -83,7 +83,7 @@ source = { editable = "sdk" }
 [[package]]
 name = "pytest"
 version = "8"
-source = { registry = "https://pypi.org/simple" }
+source = { registry = "https://index.example/simple" }
 """
     project = read_project({"pyproject.toml": b'[project]\nname = "m"\n', "uv.lock": lock}, "m")
     assert (project.requirements, project.locked) == ("anyio==4.1\n", True)

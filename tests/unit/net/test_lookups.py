@@ -42,8 +42,8 @@ def test_what_is_no_question_is_not_answered(data):
 
 
 def test_a_name_is_told_in_lower_case():
-    found = Question.parse(query("PyPI.org", 28))
-    assert (found.name, found.type) == ("pypi.org", 28)
+    found = Question.parse(query("Pack.example", 28))
+    assert (found.name, found.type) == ("pack.example", 28)
 
 
 class Upstream(asyncio.DatagramProtocol):
@@ -92,23 +92,23 @@ async def with_forwarder(tmp_path, monkeypatch, work, *, silent=False):
 
 def test_a_question_goes_on_and_its_answer_comes_back_with_the_steps_number(tmp_path, monkeypatch):
     async def work(where):
-        reply = await ask(where, query("deb.debian.org", number=4711))
+        reply = await ask(where, query("mirror.example", number=4711))
         assert reply[:2] == struct.pack("!H", 4711)
         assert reply.endswith(b"ANSWER")
 
     upstream, told = asyncio.run(with_forwarder(tmp_path, monkeypatch, work))
-    assert told == [("lookup", "deb.debian.org", "A")]
-    assert upstream.asked[0][2:] == query("deb.debian.org")[2:]
+    assert told == [("lookup", "mirror.example", "A")]
+    assert upstream.asked[0][2:] == query("mirror.example")[2:]
 
 
 def test_a_question_for_ipv6_is_answered_with_none_and_still_told(tmp_path, monkeypatch):
     async def work(where):
-        reply = await ask(where, query("pypi.org", 28))
+        reply = await ask(where, query("pack.example", 28))
         assert struct.unpack_from("!HHHHHH", reply)[2:] == (1, 0, 0, 0)
         assert reply[3] & 0xF == 0
 
     upstream, told = asyncio.run(with_forwarder(tmp_path, monkeypatch, work))
-    assert told == [("lookup", "pypi.org", "AAAA")]
+    assert told == [("lookup", "pack.example", "AAAA")]
     assert upstream.asked == []
 
 
@@ -116,7 +116,7 @@ def test_a_silent_resolver_becomes_a_server_failure(tmp_path, monkeypatch):
     monkeypatch.setattr(lookups, "_ATTEMPT_SECONDS", 0.02)
 
     async def work(where):
-        reply = await ask(where, query("pypi.org"))
+        reply = await ask(where, query("pack.example"))
         assert reply[3] & 0xF == 2
 
     upstream, _told = asyncio.run(with_forwarder(tmp_path, monkeypatch, work, silent=True))
