@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from pathlib import Path
 
@@ -132,3 +133,47 @@ def test_ids_beyond_the_range_are_refused_by_name(running: Engine, owner: str):
 def test_a_file_with_an_owner_beyond_the_range_cannot_be_made_in_a_step(running: Engine):
     answer = running.query(step(f"touch /f && chown 70000 /f # {time.time_ns()}"))
     assert answer["errors"][0]["extensions"]["exitCode"] == 1
+
+
+@pytest.mark.needs("git")
+def test_a_repository_runs_nothing_on_the_host_and_reads_nothing_of_it(running: Engine, tmp_path: Path):
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    for folder in (ours, theirs):
+        folder.mkdir()
+        (folder / "file").write_text(f"of {folder.name}")
+        for args in (
+            ("init", "-q", "-b", "main"),
+            ("add", "."),
+            ("-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "x"),
+        ):
+            subprocess.run(["git", *args], cwd=folder, check=True)
+    secret = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=ours, check=True, capture_output=True, text=True
+    ).stdout.strip()
+    plant = f"touch {tmp_path}/planted"
+    (theirs / ".git" / "config").write_text(
+        f"[core]\nrepositoryformatversion = 1\nbare = false\nsshCommand = {plant}\nfsmonitor = {plant}\npager = {plant}\n"
+        f"gitProxy = {plant}\nalternateRefsCommand = {plant}\nworktree = {ours}\n[include]\npath = {ours}/.git/config\n"
+        '[extensions]\npartialClone = origin\n[remote "origin"]\nurl = ssh://nowhere/x\npromisor = true\n'
+        f'uploadpack = {plant}\n[uploadpack]\npackObjectsHook = {plant}\n[filter "x"]\nsmudge = {plant}\nprocess = {plant}\n'
+    )
+    (theirs / ".git" / "info" / "attributes").write_text("* filter=x\n")
+    for hook in ("post-checkout", "reference-transaction", "pre-auto-gc"):
+        (theirs / ".git" / "hooks" / hook).write_text(f"#!/bin/sh\n{plant}\n")
+        (theirs / ".git" / "hooks" / hook).chmod(0o755)
+    (theirs / ".git" / "objects" / "info" / "alternates").write_text(f"{ours}/.git/objects\n")
+    ident = directory(running, theirs)
+    answer = running.query(load(ident, 'asGit{head{tree{file(path:"file"){contents}}}}'))
+    assert answer["data"]["loadDirectoryFromID"]["asGit"]["head"]["tree"]["file"]["contents"] == "of theirs"
+    for name in (secret, "1" * 40):
+        assert running.query(load(ident, f'asGit{{commit(id:"{name}"){{tree{{entries}}}}}}'))["errors"]
+    led = tmp_path / "led"
+    led.mkdir()
+    for make in (
+        lambda: (led / ".git").write_text(f"gitdir: {ours}/.git\n"),
+        lambda: (led / ".git").symlink_to(ours / ".git"),
+    ):
+        make()
+        assert running.query(load(directory(running, led), "asGit{head{commit}}"))["errors"]
+        (led / ".git").unlink()
+    assert not (tmp_path / "planted").exists()
