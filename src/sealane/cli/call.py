@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
-from sealane.cli import chain as chains
-from sealane.cli import query, schema
 from sealane.cli.engine import Opened, open_session
+from sealane.cli.head import Head, read_head
 from sealane.cli.options import Options
-from sealane.cli.output import present
 from sealane.cli.progress import Progress, open_progress
-from sealane.cli.serve import serve_module
 from sealane.errors import ExecFailed, SealaneError, UsageError
 
+if TYPE_CHECKING:
+    from sealane.cli import chain as chains
+    from sealane.cli import query, schema
+
 COMMAND = "sealane call"
+_AHEAD = ("sealane.cli.wire", "sealane.cli.query", "sealane.cli.output")
 
 
 def run(options: Options, words: list[str]) -> int:
@@ -23,7 +25,7 @@ def run(options: Options, words: list[str]) -> int:
         from sealane.cli import dagger
 
         return dagger.call(options, words)
-    head = chains.read_head(words)
+    head = read_head(words)
     progress = open_progress(options)
     try:
         return _run(options, head, progress)
@@ -46,8 +48,11 @@ def run(options: Options, words: list[str]) -> int:
         progress.close()
 
 
-def _run(options: Options, head: chains.Head, progress: Progress) -> int:
-    with open_session(options, progress) as opened:
+def _run(options: Options, head: Head, progress: Progress) -> int:
+    with open_session(options, progress, ahead=_AHEAD) as opened:
+        from sealane.cli import chain as chains
+        from sealane.cli import query
+
         types = load_types(opened, head, progress)
         with progress.span("parsing command line arguments"):
             chain = chains.read(types, head.words, command=COMMAND, help_wanted=head.help)
@@ -68,6 +73,8 @@ def _run(options: Options, head: chains.Head, progress: Progress) -> int:
             _call(opened, types, chain, selections, progress, output=chain.output)
             return 0
         failure: SealaneError | None = None
+        from concurrent.futures import ThreadPoolExecutor
+
         with ThreadPoolExecutor(1) as beside:
             # Both ask for the same steps: the engine runs each once for the two of them, a failing one too.
             exported = beside.submit(report.export, opened.session)
@@ -84,8 +91,11 @@ def _run(options: Options, head: chains.Head, progress: Progress) -> int:
     return 0
 
 
-def load_types(opened: Opened, head: chains.Head, progress: Progress) -> schema.Types:
+def load_types(opened: Opened, head: Head, progress: Progress) -> schema.Types:
     """Serve the module that the words name, and fetch the types of the session."""
+    from sealane.cli import schema
+    from sealane.cli.serve import serve_module
+
     with progress.span(f"load workspace: {head.mod or '.'}"):
         if not head.no_mod:
             serve_module(opened.session, head.mod)
@@ -101,6 +111,9 @@ def _call(
     *,
     output: str,
 ) -> None:
+    from sealane.cli import query
+    from sealane.cli.output import present
+
     leaf = [] if chain.returns.name == "Query" else query.leaf(types, chain, output)
     if not selections or chain.returns.name == "Query":
         progress.close()

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from sealane.cli import chain as chains
 from sealane.cli.engine import open_session
+from sealane.cli.head import read_head
 from sealane.cli.help import two_columns
 from sealane.cli.options import Options, strip
 from sealane.cli.progress import open_progress
@@ -41,7 +41,7 @@ def run(options: Options, words: list[str]) -> int:
 
         return dagger.verb(options, ["check", *words])
     options, words = strip(options, words)
-    head = chains.read_head(words)
+    head = read_head(words)
     if head.help:
         sys.stdout.write(HELP)
         return 0

@@ -5,8 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
-from sealane.cli import chain as chains
 from sealane.cli.engine import dagger_command, exec_dagger
+from sealane.cli.head import read_head
 from sealane.cli.options import Options
 from sealane.cli.pipeline import OUT
 
@@ -18,7 +18,7 @@ def call(options: Options, words: list[str]) -> int:
     """`dagger call`; for a pipeline with a report, that too."""
     words = without_engine(words)
     position = pipeline_at(words)
-    if position is None or chains.read_head(words).help:
+    if position is None or read_head(words).help:
         exec_dagger(["call", *given(options), *words], options.environ)
     dagger = dagger_command(options.environ)
     out, plain = without_output(words)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
 import re
@@ -65,8 +66,11 @@ def trace_parent(environ: Mapping[str, str]) -> str:
 
 
 @contextlib.contextmanager
-def open_session(options: Options, progress: Progress) -> Iterator[Opened]:
-    """A session: the one that DAGGER_SESSION_PORT names, else an embedded engine's for as long as the block runs."""
+def open_session(options: Options, progress: Progress, *, ahead: tuple[str, ...] = ()) -> Iterator[Opened]:
+    """A session: the one that DAGGER_SESSION_PORT names, else an embedded engine's for as long as the block runs.
+
+    `ahead` are modules that the caller is going to need: they are imported while the engine starts.
+    """
     from sealane.cli.wire import Session
 
     trace = trace_parent(options.environ)
@@ -83,6 +87,9 @@ def open_session(options: Options, progress: Progress) -> Iterator[Opened]:
         return
     with progress.span("connect"):
         engine = EngineProcess(options, progress)
+        for name in ahead:
+            importlib.import_module(name)
+        engine.greet()
     try:
         with contextlib.closing(Session(engine.port, engine.token, trace=trace)) as session:
             yield Opened(session, embedded=True, trace=trace, events=engine.events.kept)
@@ -91,7 +98,10 @@ def open_session(options: Options, progress: Progress) -> Iterator[Opened]:
 
 
 class EngineProcess:
-    """A running `python -m sealane_engine`. It ends when its stdin does, so it can't outlive us."""
+    """A running `python -m sealane_engine`, usable after `greet`. It ends when its stdin does, so it can't outlive us."""
+
+    port = 0
+    token = ""
 
     def __init__(self, options: Options, progress: Progress, *, own_stdin: bool = True) -> None:
         from sealane.cli.events import EventReader
@@ -116,6 +126,9 @@ class EngineProcess:
         self._last_lines: deque[str] = deque(maxlen=40)
         self._stderr = threading.Thread(target=self._read_stderr, args=(options.debug,), name="engine-log", daemon=True)
         self._stderr.start()
+
+    def greet(self) -> None:
+        """Wait until it says where its session is."""
         self.port, self.token = self._greeting()
 
     def end(self) -> None:

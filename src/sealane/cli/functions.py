@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from sealane.cli import chain as chains
 from sealane.cli.call import load_types
 from sealane.cli.engine import open_session
+from sealane.cli.head import read_head
 from sealane.cli.help import two_columns
 from sealane.cli.options import Options, strip
 from sealane.cli.progress import open_progress
@@ -30,7 +30,7 @@ def run(options: Options, words: list[str]) -> int:
 
         return dagger.verb(options, ["functions", *words])
     options, words = strip(options, words)
-    head = chains.read_head(words)
+    head = read_head(words)
     if head.help:
         sys.stdout.write(HELP)
         return 0

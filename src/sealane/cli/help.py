@@ -7,8 +7,9 @@ import re
 import sys
 import textwrap
 
-from sealane.cli.chain import CALL_FLAGS, Chain
+from sealane.cli.chain import Chain
 from sealane.cli.flags import Flag
+from sealane.cli.head import CALL_FLAGS
 from sealane.cli.options import GLOBAL_FLAGS
 from sealane.cli.schema import Types, first_line
 

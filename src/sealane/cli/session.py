@@ -37,6 +37,7 @@ def run(options: Options, words: list[str]) -> int:
     os.chdir(options.workdir)
     progress = open_progress(options)
     engine = EngineProcess(options, progress, own_stdin=False)
+    engine.greet()
     signal.signal(signal.SIGTERM, lambda *_: engine.process.terminate())
     signal.signal(signal.SIGINT, lambda *_: engine.process.terminate())
     try:
