@@ -36,8 +36,8 @@ def unit(session: nox.Session) -> None:
 
 @nox.session
 def engine(session: nox.Session) -> None:
-    """Real mounts, sandboxes and networks: as root, or where the kernel allows user namespaces."""
-    pytest(session, "tests/engine")
+    """Real mounts, sandboxes and networks, and what goes wrong with them: as root."""
+    pytest(session, "tests/engine", "tests/faults")
 
 
 @nox.session

@@ -30,11 +30,8 @@ async def pass_on(store: Store, path: str, uid: int, gid: int, stack: AsyncExitS
     finally:
         os.close(folder)
     place = staging.path / NAME
-    try:
-        os.chown(place, store.ids.outer(uid), store.ids.outer(gid))
-        os.chmod(place, 0o600)
-    except PermissionError:  # not root, and the step's ids are others: the store's random name keeps the rest out
-        os.chmod(place, 0o666)  # noqa: S103
+    os.chown(place, store.ids.outer(uid), store.ids.outer(gid))
+    os.chmod(place, 0o600)
     relays: set[asyncio.Task[None]] = set()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

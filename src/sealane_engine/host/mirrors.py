@@ -129,9 +129,7 @@ def _npm(root: Path, home: Path, environ: Mapping[str, str]) -> dict[str, str]:
     if registry := environ.get("npm_config_registry") or environ.get("NPM_CONFIG_REGISTRY"):
         settings["registry"] = registry
     found = {
-        key: value
-        for key, value in settings.items()
-        if key == "registry" or re.fullmatch(r"@[^:]+:registry", key)
+        key: value for key, value in settings.items() if key == "registry" or re.fullmatch(r"@[^:]+:registry", key)
     }
     hosts = {urlsplit(value).netloc.rpartition("@")[2] for value in found.values()}
     for key, value in settings.items():
