@@ -38,7 +38,7 @@ SUBJECTS = (
 
 
 FIRST = {
-    "Query": ("query", "modules", "host"),
+    "Query": ("query", "host", "modules"),
     "Container": ("container.config", "container.execs", "container.files", "container.mounts", "container.images"),
     "Directory": ("directory",),
     "File": ("file",),
