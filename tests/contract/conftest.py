@@ -7,12 +7,17 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import anyio
+import dagger
 import pytest
+
+Work = Callable[[dagger.Client], Awaitable[object]]
+Client = Callable[[Work], object]
 
 REFERENCE = Path(__file__).parent / "reference"
 NOWHERE = "http://127.0.0.1:9"
@@ -84,3 +89,29 @@ def answers(
 ) -> dict[str, Any]:
     target = tmp_path_factory.mktemp("answers") / "answers.json"
     return record(shared_home, target, BEHIND_A_PROXY if request.param == "proxied" else {})
+
+
+@pytest.fixture(scope="module")
+def environ(shared_home: Path) -> Iterator[dict[str, str]]:
+    """What names a session: the one in the environment, or an engine of ours for the tests of one file."""
+    if "DAGGER_SESSION_PORT" in os.environ:
+        yield dict(os.environ)
+        return
+    with session(shared_home, dict(os.environ)) as found:
+        yield found
+
+
+@pytest.fixture
+def client(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Client:
+    """Run an async function with a client of its own."""
+    for name in ("DAGGER_SESSION_PORT", "DAGGER_SESSION_TOKEN"):
+        monkeypatch.setenv(name, environ[name])
+
+    def run(work: Work) -> object:
+        async def main() -> object:
+            async with dagger.Connection() as found:
+                return await work(found)
+
+        return anyio.run(main)
+
+    return run

@@ -5,48 +5,19 @@ With DAGGER_SESSION_PORT and DAGGER_SESSION_TOKEN set it uses that session, else
 
 from __future__ import annotations
 
-import os
 import subprocess
 import time
-from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import anyio
 import dagger
 import pytest
 
-from .conftest import session
+from .conftest import Client
 
 IMAGE = "debian:bookworm-slim"
-Work = Callable[[dagger.Client], Awaitable[object]]
-Client = Callable[[Work], object]
 
 pytestmark = [pytest.mark.needs("root"), pytest.mark.timeout(900)]
-
-
-@pytest.fixture(scope="module")
-def environ(shared_home: Path) -> Iterator[dict[str, str]]:
-    if "DAGGER_SESSION_PORT" in os.environ:
-        yield dict(os.environ)
-        return
-    with session(shared_home, dict(os.environ)) as found:
-        yield found
-
-
-@pytest.fixture
-def client(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Client:
-    """Run an async function with a client of its own."""
-    for name in ("DAGGER_SESSION_PORT", "DAGGER_SESSION_TOKEN"):
-        monkeypatch.setenv(name, environ[name])
-
-    def run(work: Work) -> object:
-        async def main() -> object:
-            async with dagger.Connection() as found:
-                return await work(found)
-
-        return anyio.run(main)
-
-    return run
 
 
 def sh(dag: dagger.Client, script: str) -> dagger.Container:

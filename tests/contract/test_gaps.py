@@ -2,47 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import threading
 import urllib.request
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
 import dagger
 import pytest
 
-from .conftest import session
+from .conftest import Client
 from .registry import free_port
 
 IMAGE = "python:3.11-slim"
-Work = Callable[[dagger.Client], Awaitable[object]]
-Client = Callable[[Work], object]
 
 pytestmark = [pytest.mark.needs("root"), pytest.mark.timeout(900)]
 ASK = "import socket; s = socket.socket(socket.AF_UNIX); s.connect('{}'); s.sendall(b'ping'); s.shutdown(1); print(s.recv(99))"
-
-
-@pytest.fixture(scope="module")
-def environ(shared_home: Path) -> Iterator[dict[str, str]]:
-    with session(shared_home, dict(os.environ)) as found:
-        yield found
-
-
-@pytest.fixture
-def client(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Client:
-    for name in ("DAGGER_SESSION_PORT", "DAGGER_SESSION_TOKEN"):
-        monkeypatch.setenv(name, environ[name])
-
-    def run(work: Work) -> object:
-        async def main() -> object:
-            async with dagger.Connection() as found:
-                return await work(found)
-
-        return anyio.run(main)
-
-    return run
 
 
 # ---- sockets

@@ -5,18 +5,16 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
 import dagger
 import pytest
 
-from .conftest import session
+from .conftest import Client, session
 from .registry import LocalRegistry, local_registry
 
-Work = Callable[[dagger.Client], Awaitable[object]]
-Client = Callable[[Work], object]
 # "user" with the password "pass-word", as bcrypt
 HTPASSWD = "user:$2b$05$BvSJPTt0Mf4L7COjz3DAy.xV8QmkbZSAgTHS9lueYY5xpBuHRlRre"
 
@@ -33,27 +31,6 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRegistry
 def private(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalRegistry]:
     with local_registry(tmp_path_factory.mktemp("private"), auth=HTPASSWD) as found:
         yield found
-
-
-@pytest.fixture(scope="module")
-def environ(shared_home: Path) -> Iterator[dict[str, str]]:
-    with session(shared_home, dict(os.environ)) as found:
-        yield found
-
-
-@pytest.fixture
-def client(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Client:
-    for name in ("DAGGER_SESSION_PORT", "DAGGER_SESSION_TOKEN"):
-        monkeypatch.setenv(name, environ[name])
-
-    def run(work: Work) -> object:
-        async def main() -> object:
-            async with dagger.Connection() as found:
-                return await work(found)
-
-        return anyio.run(main)
-
-    return run
 
 
 def image(dag: dagger.Client, text: str, platform: str = "linux/amd64") -> dagger.Container:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import subprocess
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from email.utils import formatdate
 from pathlib import Path
 
@@ -13,12 +13,9 @@ import anyio
 import dagger
 import pytest
 
-from .conftest import session
+from .conftest import Client, session
 from .registry import free_port, until_listening
 from .servers import Repository, Web, commit, git, make_repository
-
-Work = Callable[[dagger.Client], Awaitable[object]]
-Client = Callable[[Work], object]
 
 pytestmark = [pytest.mark.needs("root", "git"), pytest.mark.timeout(600)]
 
@@ -53,21 +50,6 @@ def web(repository: Repository) -> Iterator[Web]:
 def environ(shared_home: Path) -> Iterator[dict[str, str]]:
     with session(shared_home, {name: value for name, value in os.environ.items() if name != "SSH_AUTH_SOCK"}) as found:
         yield found
-
-
-@pytest.fixture
-def client(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Client:
-    for name in ("DAGGER_SESSION_PORT", "DAGGER_SESSION_TOKEN"):
-        monkeypatch.setenv(name, environ[name])
-
-    def run(work: Work) -> object:
-        async def main() -> object:
-            async with dagger.Connection() as found:
-                return await work(found)
-
-        return anyio.run(main)
-
-    return run
 
 
 # ---- git
