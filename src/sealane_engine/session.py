@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets as random_secrets
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -164,7 +163,7 @@ async def open_engine(options: Options, events: Events) -> AsyncIterator[Engine]
         stack.push_async_callback(asyncio.to_thread, engine.store.close)
         for note in engine.store.notes:
             events.emit("warning", message=note, reason="store-note")
-        engine.scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sealane-")))
+        engine.scratch = _scratch(engine.store, stack)
         engine.secrets = Secrets(await asyncio.to_thread(store_key, options.home))
         engine.network = await stack.enter_async_context(Network(events))
         backend = await stack.enter_async_context(
@@ -194,6 +193,15 @@ async def open_engine(options: Options, events: Events) -> AsyncIterator[Engine]
         syncing = asyncio.create_task(_sync(engine.store))
         stack.callback(syncing.cancel)
         yield engine
+
+
+def _scratch(store: Store, stack: AsyncExitStack) -> Path:
+    """A folder for the engine's own files; the next start sweeps it away if a kill leaves it behind."""
+    staging = store.staging()
+    stack.callback(staging.discard)
+    folder = staging.path / "scratch"
+    folder.mkdir(mode=0o700)
+    return folder
 
 
 def store_key(home: Path) -> bytes:
