@@ -57,7 +57,7 @@ class Fake:
         self.server.daemon_threads = True
         self.server.handle_error = lambda *_: None
         self.host = f"127.0.0.1:{self.server.server_port}"
-        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True)
         self.thread.start()
 
     def serve(self, request, body):

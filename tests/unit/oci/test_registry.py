@@ -21,6 +21,12 @@ PROMISED = Descriptor(manifest.MEDIA_LAYER, DIGEST, len(BLOB))
 MANIFEST = json.dumps({"schemaVersion": 2, "mediaType": manifest.MEDIA_MANIFEST}).encode()
 
 
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """How long a retry waits is no part of what these tests are about."""
+    monkeypatch.setattr("sealane_engine.oci.registry._backoff", lambda _attempt: 0.0)
+
+
 class Fake:
     """An HTTP server on loopback: `answer(path, headers)` -> (status, headers, body[, bytes to send before cutting])."""
 
