@@ -7,7 +7,6 @@ evaluated for the client whose id that is. A module that returns a directory of 
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -145,8 +144,3 @@ class ApiResolver:
         if isinstance(value, dict):
             return {name: await self._argument(client, each) for name, each in value.items()}
         return value
-
-
-def internal_error(error: BaseException) -> str:
-    """What is logged of an error that nobody foresaw."""
-    return "".join(traceback.format_exception(error))

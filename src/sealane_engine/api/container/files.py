@@ -19,7 +19,6 @@ from sealane_engine.graph.operation import (
     MountCache,
     MountTree,
     Operation,
-    Output,
     Ref,
     Remove,
     WriteFile,
@@ -212,8 +211,3 @@ async def without_files(ctx: Context, self: Container, *, paths: list[str], expa
     for path in paths:
         self = await _without(ctx, self, path=path, expand=expand)
     return self
-
-
-def output_of(self: Container) -> Output | None:
-    """The last step's root, when nothing was changed since."""
-    return self.root if isinstance(self.root, Output) else None
