@@ -178,8 +178,7 @@ def test_pruning_never_takes_what_others_use(tmp_path):
             store.prune()
         answers = [worker.communicate() for worker in workers]
         assert [out for out, _ in answers] == ["fine\n"] * 4, answers
-        pruned = store.prune()
+        store.prune()  # how much is left for it is chance: what a live process made is leased while it lives
         assert store.usage().layers == 0
-        assert pruned.layers <= 40
     assert not list((home / "l").iterdir())
     assert not list(Path(home, "b").glob("sha256/*/*"))
