@@ -1,0 +1,4 @@
+/** A price as people read it. */
+export function shown(cents) {
+  return (cents / 100).toFixed(2);
+}
