@@ -170,14 +170,17 @@ class GatesConfig(Model):
     """What must hold. `accept` lets a stage that could not run pass: stage name → the reason why that is all right.
 
     `coverage` is the least that passes, `coverage-target` the least that passes without a warning. `medium` counts
-    what scanners found. `figures` bounds any figure of a stage, by its name. `baseline` is a file of the project with
-    the findings that are known; only others count.
+    what scanners found. `response` (milliseconds on average) and `throughput` (requests a second) bound what the
+    performance tests measured. `figures` bounds any figure of a stage, by its name. `baseline` is a file of the project
+    with the findings that are known, or `merge-base`: those of the tree that the run is compared with. Only others count.
     """
 
     coverage: float | None = Field(default=80, ge=0, le=100)
     coverage_target: float = Field(default=90, ge=0, le=100)
     high: int | None = Field(default=0, ge=0)
     medium: int | None = Field(default=5, ge=0)
+    response: float | None = Field(default=500, gt=0)
+    throughput: float | None = Field(default=1000, gt=0)
     figures: dict[str, Threshold] = {}
     baseline: Inside | None = None
     waivers: tuple[Waiver, ...] = ()

@@ -17,7 +17,7 @@ from opentelemetry import baggage, context
 from sealane.errors import ReportUnreadable, SealaneError
 from sealane.findings import coverage, fingerprint, sources
 from sealane.gates import Gate, Policy, Verdict, evaluate, policy
-from sealane.gates.rules import accepted
+from sealane.gates.rules import accepted, without_bounds
 from sealane.stages import build, lint, sbom, scan, steps, test
 from sealane.stages.result import Outcome, StageResult, not_run, skipped
 
@@ -56,13 +56,17 @@ BY_NAME = {stage.name: stage for stage in STAGES}
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One execution of the pipeline: every stage's result in the graph's order, and the gates over them."""
+    """One execution of the pipeline: every stage's result in the graph's order, and the gates over them.
+
+    `whole` is false for one stage alone.
+    """
 
     project: Project
     results: tuple[StageResult, ...]
     gates: tuple[Gate, ...]
     started: float
     seconds: float
+    whole: bool = True
 
     @property
     def passed(self) -> bool:
@@ -143,8 +147,8 @@ async def run_alone(name: str, project: Project) -> Run:
     started = time.time()
     rules = await policy.load(project)
     result = rules.apply(await run_stage(BY_NAME[name], project))
-    config = project.config.gates.model_copy(update={"coverage": None, "high": None, "medium": None, "figures": {}})
-    return Run(project, (result,), evaluate((result,), config, rules, whole=False), started, result.seconds)
+    gates = evaluate((result,), without_bounds(project.config.gates), rules, whole=False)
+    return Run(project, (result,), gates, started, result.seconds, whole=False)
 
 
 async def _described(result: StageResult, project: Project) -> StageResult:

@@ -24,7 +24,9 @@ def test_the_sample_passes_and_leaves_the_guides_reports(sample: Path, pipeline)
     assert {stage["name"]: stage["outcome"] for stage in ran.report["stages"]} == dict.fromkeys(
         ("lint", "test", "scan", "build", "sbom"), "ran"
     )
-    assert all(gate["verdict"] == "passed" for gate in ran.report["gates"])
+    # Performance is measured on request: what nobody measured has not passed.
+    not_passed = {gate["name"]: gate["verdict"] for gate in ran.report["gates"] if gate["verdict"] != "passed"}
+    assert not_passed == dict.fromkeys(("average response ≤ 500 ms", "throughput ≥ 1000 rps"), "not measured")
     tests = ET.parse(ran.out / "junit-integration.xml").getroot()
     assert int(next(tests.iter("testsuite")).attrib["tests"]) > 10
     sbom = json.loads((ran.out / "sbom.spdx.json").read_text())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from sealane.cli import own
 from sealane.cli.engine import Opened, open_session
 from sealane.cli.head import Head, read_head
 from sealane.cli.options import Options
@@ -21,6 +22,7 @@ _AHEAD = ("sealane.cli.wire", "sealane.cli.query", "sealane.cli.output")
 
 def run(options: Options, words: list[str]) -> int:
     """Call what the words say; the exit code."""
+    words = own.completed(words)
     if options.engine == "dagger":
         from sealane.cli import dagger
 

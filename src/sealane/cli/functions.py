@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from sealane.cli import own
 from sealane.cli.call import load_types
 from sealane.cli.engine import open_session
 from sealane.cli.head import read_head
@@ -25,6 +26,7 @@ USAGE
 
 
 def run(options: Options, words: list[str]) -> int:
+    words = own.completed(words, source=False)
     if options.engine == "dagger":
         from sealane.cli import dagger
 

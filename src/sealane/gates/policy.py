@@ -16,12 +16,13 @@ from sealane.stages.result import Outcome, StageResult
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from sealane.config import Waiver
+    from sealane.config import GatesConfig, Waiver
     from sealane.findings import Finding
     from sealane.gates.baseline import Baseline
     from sealane.stages.project import Project
 
 # Of a stage's notes, those that do not tell of a part that could not run.
+_EXCUSED = "findings that do not count: "
 _HARMLESS = ("clean: ", "mypy: ran without the project's requirements", "not scanned (accepted): ", "nothing to scan: ")
 
 
@@ -46,10 +47,18 @@ class Policy:
         if not known + waived:
             return marked
         said = ", ".join(text for number, text in ((known, f"{known} known"), (waived, f"{waived} waived")) if number)
-        marked = replace(marked, notes=(*result.notes, f"findings that do not count: {said}"))
+        marked = replace(marked, notes=(*result.notes, f"{_EXCUSED}{said}"))
         if result.outcome is Outcome.FAILED and _nothing_else_wrong(result, findings):
-            return replace(marked, outcome=Outcome.RAN, reason="")
+            return replace(marked, outcome=Outcome.RAN, reason="", excused=result.reason or "its findings")
         return marked
+
+    @staticmethod
+    def undone(result: StageResult) -> StageResult:
+        """The result as it was before any policy was applied."""
+        findings = tuple(replace(finding, known=False, waived="") for finding in result.findings)
+        notes = tuple(note for note in result.notes if not note.startswith(_EXCUSED))
+        plain = replace(result, findings=findings, notes=notes, excused="")
+        return replace(plain, outcome=Outcome.FAILED, reason=result.excused) if result.excused else plain
 
     def _judge(self, finding: Finding) -> Finding:
         if not finding.rule:  # a tool that broke down, which nobody may excuse
@@ -83,15 +92,22 @@ def matches(waiver: Waiver, finding: Finding) -> bool:
     return waiver.rule == finding.rule and fnmatch.fnmatchcase(finding.file, waiver.path)
 
 
+def of(config: GatesConfig, text: str | None) -> Policy:
+    """What the configuration says; `text` is what its baseline file holds, None when there is no such file."""
+    if config.baseline is None:
+        return Policy(config.waivers)
+    if text is None:
+        return Policy(config.waivers, problem=f"{config.baseline} is not in the project, or can't be read")
+    try:
+        return Policy(config.waivers, baseline.read(text, config.baseline))
+    except ReportUnreadable as error:
+        return Policy(config.waivers, problem=error.message)
+
+
 async def load(project: Project) -> Policy:
     """What the project's configuration says, with its baseline read."""
     config = project.config.gates
-    if config.baseline is None:
-        return Policy(config.waivers)
     try:
-        text = await project.source.file(config.baseline).contents()
-        return Policy(config.waivers, baseline.read(text, config.baseline))
+        return of(config, await project.source.file(config.baseline).contents() if config.baseline else None)
     except DaggerError:
-        return Policy(config.waivers, problem=f"{config.baseline} is not in the project, or can't be read")
-    except ReportUnreadable as error:
-        return Policy(config.waivers, problem=error.message)
+        return of(config, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sealane.config import Threshold
 from sealane.findings import Severity
@@ -45,21 +45,55 @@ class Gate:
     look: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A row over one figure of a stage: how the row is called, which figure it is, and what that must reach."""
+
+    name: str
+    figure: str
+    threshold: Threshold
+
+
+def bounds(config: GatesConfig) -> list[Bound]:
+    """The figures that have a threshold of their own in the configuration, in the order of their rows."""
+    rows = []
+    if config.coverage is not None:
+        threshold = Threshold(minimum=config.coverage, target=config.coverage_target, unit="%")
+        rows.append(Bound("coverage", "coverage", threshold))
+    if config.response is not None:
+        rows.append(Bound("average response", "response average ms", Threshold(maximum=config.response, unit="ms")))
+    if config.throughput is not None:
+        rows.append(Bound("throughput", "throughput rps", Threshold(minimum=config.throughput, unit="rps")))
+    return rows
+
+
+def without_bounds(config: GatesConfig) -> GatesConfig:
+    """For one stage alone: neither bounds nor counts, which are a whole run's."""
+    counts: dict[str, Any] = {
+        "coverage": None,
+        "response": None,
+        "throughput": None,
+        "high": None,
+        "medium": None,
+        "figures": {},
+    }
+    return config.model_copy(update=counts)
+
+
 def evaluate(
     results: Sequence[StageResult], config: GatesConfig, policy: Policy | None = None, *, whole: bool = True
 ) -> tuple[Gate, ...]:
     """All rows. `whole` is false for one stage alone, which can't tell whether a waiver or the baseline is stale."""
     gates = [_stage(result, config.accept) for result in results]
-    if config.coverage is not None:
-        bounds = Threshold(minimum=config.coverage, target=config.coverage_target, unit="%")
-        gates += _figure("coverage", results, bounds)
+    for bound in bounds(config):
+        gates += _figure(bound, results)
     if config.high is not None:
         name = "no high finding" if config.high == 0 else f"high findings ≤ {config.high}"
         gates.append(_count(name, results, Severity.HIGH, config.high))
     if config.medium is not None:
         gates.append(_count(f"medium findings ≤ {config.medium}", results, Severity.MEDIUM, config.medium))
-    for name, bounds in config.figures.items():
-        gates += _figure(name, results, bounds)
+    for name, threshold in config.figures.items():
+        gates += _figure(Bound(name, name, threshold), results)
     if policy is not None and config.baseline is not None:
         gates.append(_baseline(results, policy, whole=whole))
     if policy is not None and policy.waivers:
@@ -85,22 +119,23 @@ def _stage(result: StageResult, accept: dict[str, str]) -> Gate:
     return Gate(name, Verdict.FAILED, detail, look=result.stage)
 
 
-def _figure(figure: str, results: Sequence[StageResult], bounds: Threshold) -> list[Gate]:
+def _figure(row: Bound, results: Sequence[StageResult]) -> list[Gate]:
     """The row of the bound; and one that warns, when the bound holds and the target is missed."""
+    bounds = row.threshold
     bound = bounds.minimum if bounds.minimum is not None else bounds.maximum
     sign, unit = "≥" if bounds.minimum is not None else "≤", f" {bounds.unit}" if bounds.unit else ""
     threshold = f"{sign} {bound:g}{unit}"
-    name = f"{figure} {threshold}"
-    source = next((r for r in results if figure in r.figures), None)
+    name = f"{row.name} {threshold}"
+    source = next((r for r in results if row.figure in r.figures), None)
     if source is None:
         return [Gate(name, Verdict.NOT_MEASURED, threshold=threshold)]
-    value = source.figures[figure]
+    value = source.figures[row.figure]
     said, holds = f"{value:g}{unit}", _within(value, bound, sign)
-    row = Gate(name, Verdict.PASSED if holds else Verdict.FAILED, said, said, threshold, source.stage)
+    gate = Gate(name, Verdict.PASSED if holds else Verdict.FAILED, said, said, threshold, source.stage)
     if not holds or bounds.target is None or _within(value, bounds.target, sign):
-        return [row]
+        return [gate]
     threshold = f"{sign} {bounds.target:g}{unit}"
-    return [row, Gate(f"{figure} target {threshold}", Verdict.WARNING, said, said, threshold, source.stage)]
+    return [gate, Gate(f"{row.name} target {threshold}", Verdict.WARNING, said, said, threshold, source.stage)]
 
 
 def _within(value: float, bound: float | None, sign: str) -> bool:

@@ -27,10 +27,11 @@ if TYPE_CHECKING:
 def model(run: Run) -> RunReport:
     return RunReport(
         passed=run.passed,
+        whole=run.whole,
         started=datetime.fromtimestamp(run.started, UTC).isoformat(timespec="milliseconds"),
         seconds=run.seconds,
         stages=[stage_row(result, run.started) for result in run.results],
-        gates=[_gate(gate) for gate in run.gates],
+        gates=[gate_row(gate) for gate in run.gates],
     )
 
 
@@ -39,6 +40,7 @@ def stage_row(result: StageResult, began: float = 0.0) -> StageRow:
         name=result.stage,
         outcome=result.outcome.value,
         reason=result.reason,
+        excused=result.excused,
         passed=result.passed,
         start=round(max(0.0, result.started - began), 3) if result.started else None,
         seconds=result.seconds,
@@ -54,7 +56,7 @@ def stage_row(result: StageResult, began: float = 0.0) -> StageRow:
     )
 
 
-def _gate(gate: Gate) -> GateRow:
+def gate_row(gate: Gate) -> GateRow:
     row: dict[str, Any] = {**asdict(gate), "verdict": gate.verdict.value}
     return GateRow(**row)
 

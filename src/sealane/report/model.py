@@ -81,11 +81,15 @@ class StepRow(Row):
 
 
 class StageRow(Row):
-    """One stage. `steps` is empty when the engine tells nothing of them; `verdict` is `cached` when all of them were."""
+    """One stage. `steps` is empty when the engine tells nothing of them; `verdict` is `cached` when all of them were.
+
+    `excused` is why a stage that passes would have failed, had its findings counted.
+    """
 
     name: str
     outcome: Literal["ran", "failed", "skipped", "not run"]
     reason: str = ""
+    excused: str = ""
     passed: bool
     start: float | None = None
     seconds: float
@@ -126,10 +130,14 @@ class EngineRow(Row):
 
 
 class RunReport(Row):
-    """A run: its stages in the graph's order, the gates over them, and the base images it used."""
+    """A run: its stages in the graph's order, the gates over them, and the base images it used.
+
+    `whole` is false for one stage alone, which has no gates over figures and counts.
+    """
 
     version: Literal[1] = Field(default=1, description="The version of this schema.")
     passed: bool
+    whole: bool = True
     started: str = Field(description="UTC, ISO 8601.")
     seconds: float
     stages: list[StageRow]

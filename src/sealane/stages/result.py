@@ -31,7 +31,8 @@ class StageResult:
     `broken` marks a stage that should have run and could not (no network, a tool that can't be installed): it counts as
     a failure unless the configuration accepts it by name. A stage with nothing to do is NOT_RUN and not broken.
     `notes` are lines for the reader; `figures` are numbers by name (`coverage` in percent, `tests`, `image bytes`).
-    `started` is seconds since the epoch, 0 when nobody noted it.
+    `started` is seconds since the epoch, 0 when nobody noted it. `excused` is why a stage that passes would have failed,
+    had its findings counted.
     """
 
     stage: str
@@ -47,6 +48,7 @@ class StageResult:
     image: dagger.Container | None = None
     started: float = 0.0
     coverage: tuple[FileCoverage, ...] = ()
+    excused: str = ""
 
     @property
     def passed(self) -> bool:

@@ -21,6 +21,7 @@ def sealane(monkeypatch, capsys, tmp_path):
     from sealane.cli.main import run
 
     sessions = contextlib.ExitStack()
+    (tmp_path / "dagger.json").write_text("{}")
     monkeypatch.chdir(tmp_path)
     for name in ("SEALANE_ENGINE", "DAGGER_PROGRESS", "DAGGER_SILENT", "DAGGER_QUIET", "TRACEPARENT"):
         monkeypatch.delenv(name, raising=False)

@@ -93,6 +93,7 @@ def test_on_a_dagger_engine_pipeline_goes_by_the_name_that_its_command_line_show
     import subprocess
     import sys
 
+    (tmp_path / "dagger.json").write_text("{}")
     dagger = tmp_path / "bin/dagger"
     dagger.parent.mkdir()
     dagger.write_text(

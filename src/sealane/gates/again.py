@@ -1,0 +1,50 @@
+"""The gates over a report that is there already: the same rows, by the configuration of today, and nothing is run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sealane.findings import Finding, Severity, Test, TestOutcome
+from sealane.gates.policy import Policy
+from sealane.gates.rules import Gate, evaluate, without_bounds
+from sealane.stages.result import Outcome, StageResult
+
+if TYPE_CHECKING:
+    from sealane.config import GatesConfig
+    from sealane.report.model import FindingRow, RunReport, StageRow, TestRow
+
+
+def results(report: RunReport) -> tuple[StageResult, ...]:
+    """The stages as they were before waivers and baseline of that day."""
+    return tuple(Policy.undone(_result(row)) for row in report.stages)
+
+
+def judge(report: RunReport, config: GatesConfig, policy: Policy) -> tuple[tuple[StageResult, ...], tuple[Gate, ...]]:
+    """The stages with today's policy applied, and the rows over them."""
+    judged = tuple(policy.apply(result) for result in results(report))
+    chosen = config if report.whole else without_bounds(config)
+    return judged, evaluate(judged, chosen, policy, whole=report.whole)
+
+
+def _result(row: StageRow) -> StageResult:
+    outcome = Outcome(row.outcome)
+    return StageResult(
+        row.name,
+        outcome,
+        row.reason,
+        broken=outcome is Outcome.NOT_RUN and not row.passed,
+        notes=tuple(row.notes),
+        findings=tuple(_finding(each) for each in row.findings),
+        tests=tuple(_test(each) for each in row.tests),
+        figures=row.figures,
+        seconds=row.seconds,
+        excused=row.excused,
+    )
+
+
+def _finding(row: FindingRow) -> Finding:
+    return Finding(**{**row.model_dump(), "severity": Severity(row.severity)})
+
+
+def _test(row: TestRow) -> Test:
+    return Test(**{**row.model_dump(), "outcome": TestOutcome(row.outcome)})
