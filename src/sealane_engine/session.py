@@ -69,16 +69,19 @@ class Engine:
         self.scratch: Path
         self._schema: Schema | None = None
 
+    @property
+    def core(self) -> Schema:
+        """What every client sees."""
+        if self._schema is None:
+            from sealane_engine.protocol.schema import Schema
+
+            self._schema = Schema.load()
+        return self._schema
+
     def schema_of(self, client: Client) -> Schema:
         """What a client sees: the core, and the modules that were served to it."""
         served: Schema | None = client.extra.get("schema")
-        if served is None:
-            if self._schema is None:
-                from sealane_engine.protocol.schema import Schema
-
-                self._schema = Schema.load()
-            return self._schema
-        return served
+        return self.core if served is None else served
 
     # ---- clients
 

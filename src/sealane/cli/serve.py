@@ -14,4 +14,4 @@ def serve_module(session: Session, ref: str) -> None:
             f'no dagger.json in "{ref or "."}" or in a directory above it',
             hint="Run this inside a module's directory, or name one with -m.",
         )
-    session.query(f"query{{{source}{{asModule{{serve(includeDependencies:true,entrypoint:true)}}}}}}")
+    session.query(f"query{{{source}{{asModule{{serve(entrypoint:true)}}}}}}")

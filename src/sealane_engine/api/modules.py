@@ -12,15 +12,17 @@ from sealane_engine.api.typedefs import ErrorObject
 from sealane_engine.api.values import Directory, join
 from sealane_engine.errors import InvalidInput
 from sealane_engine.modules.calls import FunctionCall
+from sealane_engine.modules.ground import HostGround
 from sealane_engine.modules.load import load_module
 from sealane_engine.modules.module import Module
 from sealane_engine.modules.serve import serve
-from sealane_engine.modules.source import ModuleSource, find_source
+from sealane_engine.modules.source import ModuleSource, find_source, related_source, source_in
 from sealane_engine.modules.typedefs import TypeDef
 
 query = Fields("Query")
 source = Fields("ModuleSource")
 module = Fields("Module")
+directory = Fields("Directory")
 sdk = Fields("SDKConfig")
 current_module = Fields("CurrentModule")
 function_call = Fields("FunctionCall")
@@ -41,7 +43,7 @@ async def module_source(
     allowNotExists: bool = False,
     requireKind: str | None = None,
 ) -> ModuleSource:
-    return find_source(ctx.engine, ctx.client, refString, find_up=not disableFindUp)
+    return await find_source(ctx, refString, refPin, find_up=not disableFindUp)
 
 
 @source("configExists")
@@ -56,25 +58,27 @@ async def as_module(ctx: Context, self: ModuleSource) -> Module:
 
 @source("asString")
 async def as_string(ctx: Context, self: ModuleSource) -> str:
-    return str(self.root)
+    return self.ref if self.git is not None else self.shown
 
 
 @source("digest")
 async def digest(ctx: Context, self: ModuleSource) -> str:
-    return await self.digest(ctx.engine, ctx.asker)
+    return await self.digest(ctx)
 
 
 @source("kind")
 async def kind(ctx: Context, self: ModuleSource) -> str:
-    return "LOCAL_SOURCE"
+    return self.kind
 
 
 @source("moduleName")
 async def module_name(ctx: Context, self: ModuleSource) -> str:
+    return self.module_name if self.config else ""
+
+
+@source("moduleOriginalName")
+async def module_original_name(ctx: Context, self: ModuleSource) -> str:
     return self.config.name if self.config else ""
-
-
-source("moduleOriginalName")(module_name)
 
 
 @source("engineVersion")
@@ -99,7 +103,7 @@ async def original_subpath(ctx: Context, self: ModuleSource) -> str:
 
 @source("localContextDirectoryPath")
 async def local_context(ctx: Context, self: ModuleSource) -> str:
-    return str(self.context)
+    return str(self.ground.top) if isinstance(self.ground, HostGround) else ""
 
 
 @source("contextDirectory")
@@ -126,22 +130,47 @@ async def sync_source(ctx: Context, self: ModuleSource) -> Any:
 
 
 @source("dependencies")
-async def no_dependencies(ctx: Context, self: ModuleSource) -> list[ModuleSource]:
-    return []
+async def source_dependencies(ctx: Context, self: ModuleSource) -> list[ModuleSource]:
+    return [await related_source(ctx, self, each) for each in self.needs_config().dependencies]
 
 
-source("toolchains")(no_dependencies)
+@source("toolchains")
+async def source_toolchains(ctx: Context, self: ModuleSource) -> list[ModuleSource]:
+    return [await related_source(ctx, self, each) for each in self.needs_config().toolchains]
 
 
-def _empty(*names: str) -> None:
-    async def read(ctx: Context, self: Any) -> str:
-        return ""
-
-    for name in names:
-        source(name)(read)
+@source("cloneRef")
+async def clone_ref(ctx: Context, self: ModuleSource) -> str:
+    return self.git.url if self.git else ""
 
 
-_empty("cloneRef", "commit", "htmlRepoURL", "htmlURL", "pin", "repoRootPath", "version")
+@source("repoRootPath")
+async def repository_root(ctx: Context, self: ModuleSource) -> str:
+    return self.git.url.partition("://")[2] or self.git.url if self.git else ""
+
+
+@source("commit")
+async def commit(ctx: Context, self: ModuleSource) -> str:
+    return self.git.commit if self.git else ""
+
+
+source("pin")(commit)
+
+
+@source("version")
+async def version(ctx: Context, self: ModuleSource) -> str:
+    return self.git.version if self.git else ""
+
+
+@source("htmlRepoURL")
+async def html_repository(ctx: Context, self: ModuleSource) -> str:
+    return self.git.url.removesuffix(".git") if self.git and self.git.url.startswith("https://") else ""
+
+
+@source("htmlURL")
+async def html(ctx: Context, self: ModuleSource) -> str:
+    root = await html_repository(ctx, self)
+    return f"{root}/tree/{self.git.commit}/{self.subpath}".removesuffix("/.") if self.git and root else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +195,18 @@ async def sdk_debug(ctx: Context, self: Sdk) -> bool:
     return False
 
 
+@directory("asModuleSource")
+async def as_module_source(ctx: Context, self: Directory, *, sourceRootPath: str = ".") -> ModuleSource:
+    made = ctx.call.receiver
+    assert made is not None
+    return await source_in(ctx, made, sourceRootPath)
+
+
+@directory("asModule")
+async def directory_as_module(ctx: Context, self: Directory, *, sourceRootPath: str = ".") -> Module:
+    return await load_module(ctx, await as_module_source(ctx, self, sourceRootPath=sourceRootPath))
+
+
 # ---- Module (building one is api.typedefs')
 
 
@@ -173,6 +214,9 @@ async def sdk_debug(ctx: Context, self: Sdk) -> bool:
 async def serve_module(
     ctx: Context, self: Module, *, includeDependencies: bool = False, entrypoint: bool = False
 ) -> None:
+    if includeDependencies:
+        for each in self.dependencies:
+            serve(ctx.engine, ctx.client, each, entrypoint=False)
     serve(ctx.engine, ctx.client, self, entrypoint=entrypoint)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import posixpath
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from sealane_engine.api.typedefs import ErrorObject
     from sealane_engine.modules.module import Module
     from sealane_engine.modules.runtime import Runtime
+    from sealane_engine.modules.source import ModuleSource
     from sealane_engine.modules.typedefs import ArgDef, FunctionDef, TypeDef
 
 WEEK = 7 * 24 * 3600.0
@@ -105,11 +107,14 @@ async def call_function(ctx: Context, target: Target, given: dict[str, Any]) -> 
 
 async def run_call(ctx: Context, module: Module, call: FunctionCall, label: str) -> Any:
     """Run the module's process for one call; its answer as JSON. Raises what it raised."""
-    source = module.needs_source()
+    from sealane_engine.modules.serve import serve
+
     runtime: Runtime = await _runtime(ctx, module)
     client = ctx.engine.new_client(
-        parent=ctx.client.id, namespace=f"module:{source.needs_config().name}", call=call, module=module
+        parent=ctx.client.id, namespace=f"module:{module.needs_source().needs_config().name}", call=call, module=module
     )
+    for each in module.dependencies:
+        serve(ctx.engine, client, each, entrypoint=False)
     env = {"TRACEPARENT": ctx.client.traceparent} if ctx.client.traceparent else {}
     warm = await ctx.engine.modules.warm(module.digest, lambda: Warm.start(ctx.engine, runtime, ctx.asker))
     ended = await ctx.engine.modules.until(call.done, warm.call(client, env))
@@ -138,9 +143,7 @@ async def _runtime(ctx: Context, module: Module) -> Runtime:
     """One runtime per module and engine."""
     from sealane_engine.modules.runtime import make_runtime
 
-    return await ctx.engine.modules.runtime(
-        module.digest, lambda: make_runtime(ctx, module.needs_source(), module.digest)
-    )
+    return await ctx.engine.modules.runtime(module.digest, lambda: make_runtime(ctx, module))
 
 
 async def _inputs(ctx: Context, target: Target, given: dict[str, Any]) -> list[tuple[str, Any]]:
@@ -164,28 +167,28 @@ async def _contextual(ctx: Context, module: Module, argument: ArgDef) -> Call:
         address = Call.make(None, "Address", "address", {"value": argument.default_address}, scope=owner.id)
         found = Call.make(address, argument.type.name, argument.type.name[:1].lower() + argument.type.name[1:])
     else:
-        base = source.context if argument.default_path.startswith("/") else source.root
-        path = (base / argument.default_path.lstrip("/")).resolve()
-        if not path.is_relative_to(source.context.resolve()):
-            raise InvalidInput(
-                f"the default path {argument.default_path!r} of argument {argument.original!r} leaves the module's context",
-                reason="default-path-outside",
-            )
-        host = Call.make(None, "Host", "host", scope=owner.id)
-        args: dict[str, Any] = {"path": str(path)}
-        if argument.type.name == "Directory":
-            args |= {"exclude": argument.ignore} if argument.ignore else {}
-            found = Call.make(host, "Directory", "directory", args)
-        elif argument.type.name == "File":
-            found = Call.make(host, "File", "file", args)
-        else:
-            raise InvalidInput(
-                f"a default path for a {argument.type.name} isn't supported (argument {argument.original!r})",
-                reason="default-path-type",
-                hint="pass the argument",
-            )
+        found = _at_default_path(source, argument)
     await ctx.engine.resolver.evaluate(owner, found)
     return found
+
+
+def _at_default_path(source: ModuleSource, argument: ArgDef) -> Call:
+    """From the context's top, or beside the module's dagger.json; a repository is the one that lies there."""
+    path = argument.default_path
+    place = posixpath.normpath(
+        path.lstrip("/") or "." if path.startswith("/") else posixpath.join(source.subpath, path)
+    )
+    kind = argument.type.name
+    if kind in ("Directory", "File"):
+        return source.ground.call(kind, place, argument.ignore)
+    if kind in ("GitRepository", "GitRef"):
+        repository = Call.make(source.ground.call("Directory", place, ()), "GitRepository", "asGit")
+        return repository if kind == "GitRepository" else Call.make(repository, "GitRef", "head")
+    raise InvalidInput(
+        f"a default path for a {kind} isn't supported (argument {argument.original!r})",
+        reason="default-path-type",
+        hint="pass the argument",
+    )
 
 
 async def _key(ctx: Context, target: Target, inputs: list[tuple[str, Any]]) -> Key:

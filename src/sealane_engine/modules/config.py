@@ -18,6 +18,15 @@ OLDEST = (3, 10)
 
 
 @dataclass(frozen=True, slots=True)
+class Dependency:
+    """A module that another one names: under which name, where it is, and at which commit."""
+
+    name: str
+    source: str
+    pin: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ModuleConfig:
     """A dagger.json. `source` is relative to its directory; `include` are patterns, those with `!` exclude."""
 
@@ -26,7 +35,8 @@ class ModuleConfig:
     source: str = "."
     engine_version: str = ""
     include: tuple[str, ...] = ()
-    dependencies: tuple[tuple[str, str], ...] = ()
+    dependencies: tuple[Dependency, ...] = ()
+    toolchains: tuple[Dependency, ...] = ()
     caches: bool = True
 
 
@@ -40,28 +50,37 @@ def git_root(start: Path) -> Path | None:
     return next((folder for folder in (start, *start.parents) if (folder / ".git").exists()), None)
 
 
-def load(folder: Path) -> ModuleConfig:
-    """Read the dagger.json of a directory."""
-    path = folder / FILE
+def parse_config(data: bytes, path: str) -> ModuleConfig:
+    """Read a dagger.json; `path` is what errors call it. Raises InvalidInput (`bad-module-config`)."""
     try:
-        data = json.loads(path.read_bytes())
+        table = json.loads(data)
     except ValueError as error:
         raise InvalidInput(f"{path} is not JSON: {error}", reason="bad-module-config") from None
-    if not isinstance(data, dict) or not isinstance(data.get("name"), str) or not data["name"]:
+    if not isinstance(table, dict) or not isinstance(table.get("name"), str) or not table["name"]:
         raise InvalidInput(f'{path} has no "name"', reason="bad-module-config", hint="give the module a name")
-    sdk = data.get("sdk")
-    source = data.get("source") or "."
+    sdk = table.get("sdk")
+    source = table.get("source") or "."
     if ".." in Path(source).parts or Path(source).is_absolute():
         raise InvalidInput(f"{path}: source {source!r} leaves the module", reason="bad-module-config")
     return ModuleConfig(
-        name=data["name"],
+        name=table["name"],
         sdk=str(sdk.get("source", "") if isinstance(sdk, dict) else sdk or ""),
         source=source,
-        engine_version=str(data.get("engineVersion") or ""),
-        include=(*map(str, data.get("include") or ()), *(f"!{each}" for each in data.get("exclude") or ())),
-        dependencies=tuple((str(each.get("name", "")), str(each["source"])) for each in data.get("dependencies") or ()),
-        caches=not data.get("disableDefaultFunctionCaching"),
+        engine_version=str(table.get("engineVersion") or ""),
+        include=(*map(str, table.get("include") or ()), *(f"!{each}" for each in table.get("exclude") or ())),
+        dependencies=_dependencies(table, "dependencies", path),
+        toolchains=_dependencies(table, "toolchains", path),
+        caches=not table.get("disableDefaultFunctionCaching"),
     )
+
+
+def _dependencies(table: dict[str, Any], key: str, path: str) -> tuple[Dependency, ...]:
+    found = []
+    for each in table.get(key) or ():
+        if not isinstance(each, dict) or not each.get("source"):
+            raise InvalidInput(f'{path}: an entry of "{key}" has no "source"', reason="bad-module-config")
+        found.append(Dependency(str(each.get("name") or ""), str(each["source"]), str(each.get("pin") or "")))
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)

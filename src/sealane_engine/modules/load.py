@@ -7,31 +7,35 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sealane_engine.errors import EngineError, Unsupported
+from sealane_engine.errors import EngineError, InvalidInput
+from sealane_engine.graph.keys import digest_of
 from sealane_engine.modules.calls import FunctionCall, run_call
 from sealane_engine.modules.module import Module
 from sealane_engine.modules.publish import main_object, published
+from sealane_engine.modules.serve import announce
+from sealane_engine.modules.source import related_source
 from sealane_engine.modules.typedefs import Registered
 
 if TYPE_CHECKING:
     from sealane_engine.api.registry import Context
+    from sealane_engine.modules.config import Dependency
     from sealane_engine.modules.source import ModuleSource
 
 TABLE = "module-types"
 VERSION = "1"
 
 
-async def load_module(ctx: Context, source: ModuleSource) -> Module:
-    """The module of a source, with its types under their schema names."""
+async def load_module(ctx: Context, source: ModuleSource, above: tuple[str, ...] = ()) -> Module:
+    """The module of a source, with its types under their schema names, and the modules that it depends on.
+
+    `above` are the sources on the way here, by which a circle of dependencies is told.
+    """
     config = source.needs_config()
-    if config.dependencies:
-        names = ", ".join(name for name, _ in config.dependencies)
-        raise Unsupported(
-            f'module "{config.name}" depends on other modules ({names}), which the embedded engine does not load yet',
-            hint="run it on a Dagger engine: sealane --engine dagger",
-        )
-    digest = await source.digest(ctx.engine, ctx.asker)
-    module = Module(source=source, digest=digest)
+    dependencies = await _related(ctx, source, config.dependencies, above)
+    digest = await source.digest(ctx)
+    if dependencies:
+        digest = digest_of(["module", digest, [each.digest for each in dependencies]])
+    module = Module(source=source, digest=digest, dependencies=dependencies)
     memo = f"{VERSION}:{digest}"
     known = await asyncio.to_thread(ctx.engine.store.memo, TABLE, memo)
     if known is not None:
@@ -39,9 +43,27 @@ async def load_module(ctx: Context, source: ModuleSource) -> Module:
     else:
         registered = await _register(ctx, module)
         await asyncio.to_thread(ctx.engine.store.put_memo, TABLE, memo, json.dumps(registered.to_json()))
-    shown = published(registered, config.name)
-    main_object(shown, config.name)
+    shown = published(registered, source.module_name, config.name)
+    main_object(shown, source.module_name)
     return replace(module, registered=registered, shown=shown)
+
+
+async def _related(
+    ctx: Context, source: ModuleSource, named: tuple[Dependency, ...], above: tuple[str, ...]
+) -> tuple[Module, ...]:
+    found = []
+    way = (*above, source.shown)
+    for each in named:
+        dependency = await related_source(ctx, source, each)
+        if dependency.shown in way:
+            raise InvalidInput(
+                f"modules depend on each other in a circle: {' → '.join((*way, dependency.shown))}",
+                reason="module-circle",
+                hint="take one of these dependencies out",
+            )
+        found.append(await load_module(ctx, dependency, way))
+        announce(ctx.engine, found[-1])
+    return tuple(found)
 
 
 async def _register(ctx: Context, module: Module) -> Registered:

@@ -26,7 +26,7 @@ class Module:
 
     @property
     def name(self) -> str:
-        return self.source.needs_config().name if self.source is not None else ""
+        return self.source.module_name if self.source is not None else ""
 
     def needs_source(self) -> ModuleSource:
         assert self.source is not None, "a module that is being registered can't be called"

@@ -15,18 +15,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-def namespaced(name: str, module: str) -> str:
-    """An object's name in the schema: the main object's is the module's, another's begins with it."""
+def namespaced(name: str, module: str, original: str = "") -> str:
+    """An object's name in the schema: the main object's is the module's, another's begins with it.
+
+    `original` is the module's own name, where who depends on it has given it another.
+    """
     own, prefix = camel(name), camel(module)
-    if own == prefix:
+    if own in (prefix, camel(original)):
         return prefix
     rest = own.removeprefix(prefix)
     return own if rest != own and rest[:1].isupper() else prefix + own
 
 
-def published(registered: Registered, module: str) -> Registered:
-    """The module's types under their schema names; `original` keeps the registered ones."""
-    own = {each.name: namespaced(each.name, module) for each in _all(registered)}
+def published(registered: Registered, module: str, original: str = "") -> Registered:
+    """The module's types under their schema names; each type's `original` keeps the registered one."""
+    own = {each.name: namespaced(each.name, module, original) for each in _all(registered)}
     own |= {camel(name): shown for name, shown in own.items()}
     return Registered(
         registered.description,

@@ -7,7 +7,7 @@ what an editable install amounts to, without its build backend.
 
 from __future__ import annotations
 
-import asyncio
+import posixpath
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -16,13 +16,14 @@ from sealane_engine.api.container.images import from_image
 from sealane_engine.api.values import Container, with_pair
 from sealane_engine.errors import ExecError, InvalidInput, Unsupported
 from sealane_engine.graph.operation import Edit, MountCache, MountTree, Operation, WriteFile
+from sealane_engine.modules.bindings import FILE as BINDINGS
+from sealane_engine.modules.bindings import bindings
 from sealane_engine.modules.config import Project, brings_client, read_project
 from sealane_engine.modules.names import camel
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sealane_engine.api.registry import Context
+    from sealane_engine.modules.module import Module
     from sealane_engine.modules.source import ModuleSource
 
 CLIENT = "dagger-io==0.21.11"
@@ -50,18 +51,20 @@ class Runtime:
     env: tuple[tuple[str, str], ...]
 
 
-async def make_runtime(ctx: Context, source: ModuleSource, digest: str) -> Runtime:
+async def make_runtime(ctx: Context, module: Module) -> Runtime:
     """The runtime of a module; dependencies are installed here if they never were."""
+    source = module.needs_source()
     config = source.needs_config()
     if config.sdk != "python":
         raise Unsupported(
             f'module "{config.name}" is written with the SDK "{config.sdk}"; the embedded engine runs Python modules',
             hint="run it on a Dagger engine: sealane --engine dagger",
         )
-    code = source.root / config.source
-    project = await asyncio.to_thread(_read, code, config.name)
+    project = await _project(ctx, source)
     container = await _installed(ctx, project)
-    target = f"/src/{digest.removeprefix('sha256:')[:16]}"
+    if module.dependencies:
+        container = replace(container, root=_file(container.root, f"{META}/{BINDINGS}", bindings(module.dependencies)))
+    target = f"/src/{module.digest.removeprefix('sha256:')[:16]}"
     workdir = target if source.code == "." else f"{target}/{source.code}"
     path = workdir if project.src == "." else f"{workdir}/{project.src}"
     mounted = MountTree(target, source.directory().at)
@@ -80,13 +83,18 @@ async def make_runtime(ctx: Context, source: ModuleSource, digest: str) -> Runti
     )
 
 
-def _read(code: Path, name: str) -> Project:
-    if not code.is_dir():
-        raise InvalidInput(f'module "{name}" has no source directory {code}', reason="bad-module-config")
-    files = {each: (code / each).read_bytes() for each in _FILES if (code / each).is_file()}
-    if (code / "src").is_dir():
+async def _project(ctx: Context, source: ModuleSource) -> Project:
+    config = source.needs_config()
+    if not await source.ground.has_directory(ctx, source.code):
+        raise InvalidInput(
+            f'module "{config.name}" has no source directory {source.ground.shown(source.code)}',
+            reason="bad-module-config",
+        )
+    contents = {each: await source.ground.read(ctx, posixpath.join(source.code, each)) for each in _FILES}
+    files = {name: data for name, data in contents.items() if data is not None}
+    if await source.ground.has_directory(ctx, posixpath.join(source.code, "src")):
         files["src/"] = b""
-    return read_project(files, name)
+    return read_project(files, config.name)
 
 
 async def _installed(ctx: Context, project: Project) -> Container:

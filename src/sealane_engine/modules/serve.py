@@ -63,17 +63,33 @@ def serve(engine: Engine, client: Client, module: Module, *, entrypoint: bool) -
         specs.append(ObjectSpec("Query", (FieldSpec("_typeDefs", "JSON!", (ArgumentSpec("hideCore", "Boolean"),)),)))
     client.extra["schema"] = schema = base.extend(specs)
     there.append(Served(module, entrypoint, taken))
-    table: dict[tuple[str, str], Any] = {}
+    table = {**_bodies(module), ("Query", "_typeDefs"): _type_defs}
+    if entrypoint:
+        for function in entrypoint_functions(module.shown, module.name, taken):
+            table["Query", function.name] = _with if function.name == "with" else _proxy(module)
+    _implement(engine, module, table, schema)
+
+
+def announce(engine: Engine, module: Module) -> None:
+    """Let ids be evaluated that name a module's functions, though nobody sees the module: a kept answer of a module
+    that depends on it may hold some.
+    """
+    if engine.modules.fields.get(("Query", lower_camel(module.name))) != module.digest:
+        schema = engine.core.extend(specifications(module.shown, module.name, entrypoint=False))
+        _implement(engine, module, _bodies(module), schema)
+
+
+def _bodies(module: Module) -> dict[tuple[str, str], Body]:
+    table: dict[tuple[str, str], Body] = {("Query", lower_camel(module.name)): _constructor(module)}
     for each in module.shown.objects:
         for field in each.fields:
             table[each.name, field.name] = _field(module, field)
         for function in each.functions:
             table[each.name, function.name] = _function(module, each, function)
-    table["Query", "_typeDefs"] = _type_defs
-    table["Query", lower_camel(module.name)] = _constructor(module)
-    if entrypoint:
-        for function in entrypoint_functions(module.shown, module.name, taken):
-            table["Query", function.name] = _with if function.name == "with" else _proxy(module)
+    return table
+
+
+def _implement(engine: Engine, module: Module, table: dict[tuple[str, str], Body], schema: Schema) -> None:
     engine.resolver.extend({key: ModuleField(body, schema) for key, body in table.items()})
     engine.modules.fields.update(dict.fromkeys(table, module.digest))
 

@@ -2,53 +2,77 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
+import posixpath
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sealane_engine.api.values import Directory
-from sealane_engine.errors import NotFound, Unsupported
+from sealane_engine.errors import InvalidInput, NotFound
 from sealane_engine.graph.keys import digest_of
-from sealane_engine.graph.operation import HostDirectory, Ref
-from sealane_engine.modules.config import FILE, ModuleConfig, find, git_root, load
+from sealane_engine.modules import refs
+from sealane_engine.modules.config import FILE, ModuleConfig, find, git_root, parse_config
+from sealane_engine.modules.ground import Ground, HostGround, TreeGround
+from sealane_engine.protocol.call import Call
 
 if TYPE_CHECKING:
-    from sealane_engine.graph.solve import Asker
-    from sealane_engine.protocol.client import Client
-    from sealane_engine.session import Engine
+    from pathlib import Path
 
-_REMOTE = ("http://", "https://", "git@", "ssh://", "github.com/", "gitlab.com/", "bitbucket.org/")
+    from sealane_engine.api.registry import Context
+    from sealane_engine.modules.config import Dependency
+    from sealane_engine.protocol.client import Client
+
 _ALWAYS_OUT = ("**/.git", "**/.venv", "**/__pycache__", "**/node_modules")
 
 
 @dataclass(frozen=True, slots=True)
-class ModuleSource:
-    """A module on the client's machine. `root` has the dagger.json; `context` is the git working copy, or `root`.
+class Git:
+    """Which commit of which repository a module was read from."""
 
-    `config` is None where there is no dagger.json.
+    url: str
+    commit: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleSource:
+    """A module on a ground. `subpath` is where its dagger.json is there; `config` None: there is none.
+
+    `client` is whose machine it is on, or who asked for it. `name` is another name than its own, given by who
+    depends on it.
     """
 
     ref: str
     client: Client
-    root: Path
-    context: Path
+    ground: Ground
+    subpath: str
     config: ModuleConfig | None
+    git: Git | None = None
+    name: str = ""
 
     @property
-    def subpath(self) -> str:
-        """Where `root` is in the context."""
-        return str(self.root.relative_to(self.context))
+    def kind(self) -> str:
+        if self.git is not None:
+            return "GIT_SOURCE"
+        return "LOCAL_SOURCE" if isinstance(self.ground, HostGround) else "DIR_SOURCE"
+
+    @property
+    def shown(self) -> str:
+        """The source as a person is told of it."""
+        return self.ground.shown(self.subpath)
 
     @property
     def code(self) -> str:
-        """Where the code is in the context."""
-        assert self.config is not None
-        return str((self.root / self.config.source).relative_to(self.context))
+        """Where the code is on the ground."""
+        return posixpath.normpath(posixpath.join(self.subpath, self.needs_config().source))
+
+    @property
+    def module_name(self) -> str:
+        return self.name or self.needs_config().name
 
     def needs_config(self) -> ModuleConfig:
         if self.config is None:
             raise NotFound(
-                f"no {FILE} in {self.root} or above it", reason="module-not-found", hint="check the module's path"
+                f"no {FILE} in {self.shown} or above it", reason="module-not-found", hint="check the module's path"
             )
         return self.config
 
@@ -63,28 +87,98 @@ class ModuleSource:
             if pattern.startswith("!"):
                 exclude.append(f"{inside}{pattern[1:]}")
             else:
-                include.append(f"{inside}{pattern}")
+                include.append(posixpath.normpath(f"{inside}{pattern}"))
         if "**" in include:
             include = []
-        return Directory(Ref(HostDirectory(str(self.context), tuple(include), tuple(exclude))))
+        return self.ground.directory(tuple(include), tuple(exclude))
 
-    async def digest(self, engine: Engine, asker: Asker) -> str:
-        """Names what the module is: its content and its configuration, wherever it lies."""
+    async def digest(self, ctx: Context) -> str:
+        """Names what the source is: its content and its configuration, wherever it lies."""
         config = self.needs_config()
-        content = await engine.solver.content(self.directory().at, asker)
-        return digest_of(["module-source", content, self.subpath, config.name, config.sdk, config.source])
-
-
-def find_source(engine: Engine, client: Client, ref: str, *, find_up: bool = True) -> ModuleSource:
-    """The source that a reference names: a path of the client's machine, looked for upwards."""
-    if ref.startswith(_REMOTE) or ".git@" in ref:
-        raise Unsupported(
-            f"a module from git ({ref}) can't be loaded by the embedded engine yet",
-            hint="clone it and name its path, or run on a Dagger engine: sealane --engine dagger",
+        content = await ctx.engine.solver.content(self.directory().at, ctx.asker)
+        return digest_of(
+            ["module-source", content, self.subpath, self.module_name, config.name, config.sdk, config.source]
         )
-    start = engine.client_path(client, ref or ".")
+
+
+async def find_source(ctx: Context, ref: str, pin: str = "", *, find_up: bool = True) -> ModuleSource:
+    """The source that a reference names: a directory of the client's machine (looked for upwards), or a repository."""
+    if not pin and not refs.looks_remote(ref):
+        return _on_host(ctx, ref, find_up=find_up)
+    if not pin and ctx.client.extra.get("workdir") is not None and ctx.engine.client_path(ctx.client, ref).is_dir():
+        return _on_host(ctx, ref, find_up=find_up)
+    return await _from_git(ctx, ref, pin)
+
+
+def _on_host(ctx: Context, ref: str, *, find_up: bool) -> ModuleSource:
+    start = ctx.engine.client_path(ctx.client, ref or ".")
     folder = find(start) if find_up else (start if (start / FILE).is_file() else None)
-    root = folder or start
-    return ModuleSource(
-        ref=ref, client=client, root=root, context=git_root(root) or root, config=load(root) if folder else None
-    )
+    return source_at(ctx.client, ref, folder or start, exists=folder is not None)
+
+
+def source_at(client: Client, ref: str, root: Path, *, exists: bool) -> ModuleSource:
+    """The source in a directory of a client's machine."""
+    context = git_root(root) or root
+    config = parse_config((root / FILE).read_bytes(), str(root / FILE)) if exists else None
+    return ModuleSource(ref, client, HostGround(client, context), str(root.relative_to(context)), config)
+
+
+async def _from_git(ctx: Context, ref: str, pin: str) -> ModuleSource:
+    parsed = refs.parse(ref)
+    repository = Call.make(None, "GitRepository", "git", {"url": parsed.url}, scope=ctx.client.id)
+    found = await ctx.engine.resolver.evaluate(ctx.client, repository)
+    tag = refs.tag_of(parsed.version, parsed.subpath, found.refs.tags(()))
+    if pin:
+        chosen = Call.make(repository, "GitRef", "commit", {"id": pin})
+    elif tag:
+        chosen = Call.make(repository, "GitRef", "tag", {"name": tag})
+    elif parsed.version:
+        chosen = Call.make(repository, "GitRef", "ref", {"name": parsed.version})
+    else:
+        chosen = Call.make(repository, "GitRef", "head")
+    commit = (await ctx.engine.resolver.evaluate(ctx.client, chosen)).found.commit
+    tree = Call.make(Call.make(repository, "GitRef", "commit", {"id": commit}), "Directory", "tree")
+    git = Git(parsed.url, commit, parsed.version)
+    return await source_in(ctx, tree, parsed.subpath, ref=ref, name=str(parsed), git=git)
+
+
+async def source_in(
+    ctx: Context, tree: Call, subpath: str, *, ref: str = "", name: str = "a directory", git: Git | None = None
+) -> ModuleSource:
+    """The source in a directory that a call answers; `name` is what errors call that directory."""
+    ground = TreeGround(tree, await ctx.engine.resolver.evaluate(ctx.client, tree), name)
+    subpath = posixpath.normpath(subpath)
+    data = await ground.read(ctx, posixpath.join(subpath, FILE))
+    config = parse_config(data, ground.shown(posixpath.join(subpath, FILE))) if data is not None else None
+    return ModuleSource(ref, ctx.client, ground, subpath, config, git)
+
+
+async def related_source(ctx: Context, source: ModuleSource, named: Dependency) -> ModuleSource:
+    """The source of a module that another one names: beside it, or in a repository.
+
+    Raises NotFound (`module-not-found`), InvalidInput (`module-outside`).
+    """
+    if named.pin or refs.looks_remote(named.source):
+        found = await _from_git(ctx, named.source, named.pin)
+    else:
+        found = await _beside(ctx, source, named.source)
+    if found.config is None:
+        raise NotFound(
+            f'module "{source.module_name}" depends on {named.source}, but there is no {FILE} in {found.shown}',
+            reason="module-not-found",
+            hint=f"mend the source of {named.name or named.source!r} in {source.shown}/{FILE}",
+        )
+    return replace(found, name=named.name)
+
+
+async def _beside(ctx: Context, source: ModuleSource, path: str) -> ModuleSource:
+    place = posixpath.normpath(posixpath.join(source.subpath, path))
+    if place.startswith(("..", "/")):
+        raise InvalidInput(
+            f'module "{source.module_name}" depends on {path}, which is outside its context {source.ground.shown(".")}',
+            reason="module-outside",
+            hint="a dependency is in the same repository, or named by a repository's address",
+        )
+    data = await source.ground.read(ctx, posixpath.join(place, FILE))
+    config = parse_config(data, source.ground.shown(posixpath.join(place, FILE))) if data is not None else None
+    return replace(source, ref=path, subpath=place, config=config, name="")

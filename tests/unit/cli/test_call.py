@@ -73,7 +73,7 @@ def test_serves_the_module_named_by_m_with_its_functions_on_query(sealane):
     ran = sealane(TYPES, answer, "call", "-m", "github.com/x/y", "hello", "--name", "x")
     assert ran.code == 0
     assert ran.session.paths[1][0] == ("moduleSource", {"refString": "github.com/x/y"})
-    assert ran.session.paths[1][-1] == ("serve", {"includeDependencies": True, "entrypoint": True})
+    assert ran.session.paths[1][-1] == ("serve", {"entrypoint": True})
 
 
 def test_optional_arguments_are_sent_only_when_given(sealane):

@@ -7,12 +7,16 @@ import json
 import pytest
 
 from sealane_engine.errors import InvalidInput
-from sealane_engine.modules.config import brings_client, find, load, read_project
+from sealane_engine.modules.config import Dependency, brings_client, find, parse_config, read_project
 
 
 def write(folder, **data):
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "dagger.json").write_text(json.dumps(data))
+
+
+def load(folder):
+    return parse_config((folder / "dagger.json").read_bytes(), "dagger.json")
 
 
 def test_is_found_upwards(tmp_path):
@@ -30,7 +34,29 @@ def test_reads_both_spellings_of_the_sdk_and_old_excludes(tmp_path):
     assert (load(tmp_path).sdk, load(tmp_path).caches) == ("go", False)
 
 
-@pytest.mark.parametrize("data", [{}, {"name": ""}, {"name": "m", "source": "../x"}, {"name": "m", "source": "/x"}])
+def test_reads_what_a_module_depends_on(tmp_path):
+    write(
+        tmp_path,
+        name="m",
+        dependencies=[{"name": "a", "source": "../a"}],
+        toolchains=[{"source": "h.io/o/n@v1", "pin": "c"}],
+    )
+    config = load(tmp_path)
+    assert config.dependencies == (Dependency("a", "../a"),)
+    assert config.toolchains == (Dependency("", "h.io/o/n@v1", "c"),)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        {},
+        {"name": ""},
+        {"name": "m", "source": "../x"},
+        {"name": "m", "source": "/x"},
+        {"name": "m", "dependencies": [{"name": "a"}]},
+        {"name": "m", "toolchains": ["a"]},
+    ],
+)
 def test_refuses_what_names_nothing_or_leaves_the_module(tmp_path, data):
     write(tmp_path, **data)
     with pytest.raises(InvalidInput) as caught:

@@ -1,0 +1,3 @@
+"""A pipeline of its own that reuses Sealane's stages."""
+
+from .main import Reuse as Reuse

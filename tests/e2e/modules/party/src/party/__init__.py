@@ -1,0 +1,3 @@
+"""Invites with the help of other modules."""
+
+from .main import Party as Party
