@@ -15,6 +15,11 @@ def pytest(session: nox.Session, *paths: str) -> None:
     session.run(sys.executable, "-m", "pytest", "-q", *paths, *session.posargs)
 
 
+def go_tools(session: nox.Session) -> None:
+    """What tests take a second opinion from, where Go is."""
+    session.run("sh", "ci/go-tools.sh", external=True)
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Ruff's rules and its format."""
@@ -37,6 +42,7 @@ def unit(session: nox.Session) -> None:
 @nox.session
 def engine(session: nox.Session) -> None:
     """Real mounts, sandboxes and networks, and what goes wrong with them: as root."""
+    go_tools(session)
     pytest(session, "tests/engine", "tests/faults")
 
 
@@ -49,6 +55,7 @@ def contract(session: nox.Session) -> None:
 @nox.session
 def e2e(session: nox.Session) -> None:
     """The commands that users type, the sample's pipeline and its seeded defects."""
+    go_tools(session)
     pytest(session, "tests/e2e")
 
 

@@ -5,7 +5,8 @@
 
 # command:package of what the engine needs of the system, and of what only its tests want.
 engine_tools="mmdebstrap:mmdebstrap newuidmap:uidmap pasta:passt git:git"
-test_tools="runc:runc strace:strace curl:curl docker-registry:docker-registry skopeo:skopeo"
+test_tools="runc:runc strace:strace curl:curl docker-registry:docker-registry skopeo:skopeo
+umoci:umoci qemu-aarch64-static:qemu-user-static faketime:faketime"
 
 say() { printf 'sealane: %s\n' "$*" >&2; }
 die() { say "$@"; exit 1; }

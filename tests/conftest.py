@@ -18,6 +18,10 @@ import pytest
 HERE = Path(__file__).parent
 SKIPPED = pytest.StashKey[list[str]]()
 
+# Where ci/go-tools.sh puts what it builds.
+_CACHE = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
+os.environ["PATH"] += f":{_CACHE}/sealane-tools"
+
 CAPABILITIES: dict[str, Callable[[], bool]] = {
     "root": lambda: os.geteuid() == 0,
     "network": lambda: os.environ.get("SEALANE_OFFLINE") != "1",
@@ -28,6 +32,10 @@ CAPABILITIES: dict[str, Callable[[], bool]] = {
     "git": lambda: shutil.which("git") is not None,
     "docker-registry": lambda: shutil.which("docker-registry") is not None,
     "skopeo": lambda: shutil.which("skopeo") is not None,
+    "umoci": lambda: shutil.which("umoci") is not None,
+    "crane": lambda: shutil.which("crane") is not None,
+    "cosign": lambda: shutil.which("cosign") is not None,
+    "qemu": lambda: shutil.which("qemu-aarch64-static") is not None,
     "dagger": lambda: shutil.which("dagger") is not None,
     "chromium": lambda: shutil.which("chromium") is not None,
     "tun": lambda: os.access("/dev/net/tun", os.R_OK | os.W_OK),
