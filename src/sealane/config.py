@@ -10,14 +10,18 @@ import datetime as dt
 import difflib
 import re
 import tomllib
-from typing import Annotated, Any, ClassVar, Literal, Self, get_args
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from sealane.errors import ConfigError
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 LintTool = Literal["black", "isort", "flake8", "mypy", "bandit", "ruff", "ruff-format"]
 
+StageName = Literal["lint", "test", "scan", "build", "sbom"]
 OwnScanner = Literal["semgrep", "secrets", "dependencies"]
 OtherScanner = Literal[
     "codeql", "gitleaks", "npm-audit", "pip-audit", "safety", "semgrep-packs", "snyk", "trivy", "trufflehog"
@@ -36,6 +40,10 @@ def _inside(path: str) -> str:
 
 Inside = Annotated[str, AfterValidator(_inside)]
 Version = Annotated[str, Field(pattern=r"^\d+(\.\d+)*$")]
+Alias = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
+Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+Port = Annotated[int, Field(ge=1, le=65535)]
+Category = Literal["unit", "integration", "e2e", "performance"]
 
 
 class Model(BaseModel):
@@ -51,19 +59,73 @@ class LintConfig(Model):
     requirements: tuple[Inside, ...] | None = None
 
 
+class MatrixConfig(Model):
+    """The axes that unit and integration tests run over, every combination in parallel.
+
+    `env` has the values of environment variables, `images` the images of services by alias. A system other than Linux
+    is a row that reads *not run*. Coverage comes from `python` of the project alone, or from the last one here.
+    """
+
+    python: tuple[Version, ...] = Field(default=("3.9", "3.10", "3.11"), min_length=1)
+    system: tuple[Literal["linux", "macos", "windows"], ...] = ("linux",)
+    env: dict[Variable, Annotated[tuple[str, ...], Field(min_length=1)]] = {}
+    images: dict[Alias, Annotated[tuple[str, ...], Field(min_length=1)]] = {}
+
+
+class ApplicationConfig(Model):
+    """What e2e and performance tests talk to: the image of the Dockerfile, or `command` beside the installed project.
+
+    `url_variable` is the environment variable that tells the tests where it is.
+    """
+
+    command: tuple[str, ...] = ()
+    port: Port | None = None
+    env: dict[str, str] = {}
+    url_variable: Variable = "BASE_URL"
+
+
+class PerformanceConfig(Model):
+    """The load that Locust makes. `file` is found in `tests/performance`; `requirements` are what it imports."""
+
+    file: Inside | None = None
+    users: int = Field(default=100, ge=1)
+    spawn_rate: float = Field(default=10, gt=0)
+    run_time: str = Field(default="5m", pattern=r"^([0-9]+h)?([0-9]+m)?([0-9]+s)?$", min_length=1)
+    requirements: tuple[Inside, ...] = ()
+    args: tuple[str, ...] = ()
+
+
 class TestConfig(Model):
-    """What test runs. `coverage` names packages or folders; `env` is set for the tests and wins over services' URLs."""
+    """What test runs. `coverage` names packages or folders; `env` is set for the tests and wins over services' URLs.
+
+    `retries` is how often failed tests run again; one that then passes is flaky, not passed. `timeout` (seconds) bounds
+    each run of tests, `timeouts` that of one category.
+    """
 
     __test__: ClassVar[bool] = False  # not a pytest class
 
+    categories: tuple[Category, ...] = Field(default=("unit", "integration"), min_length=1)
     unit: tuple[Inside, ...] | None = None
     integration: tuple[Inside, ...] | None = None
+    e2e: tuple[Inside, ...] | None = None
     coverage: tuple[str, ...] | None = None
     requirements: tuple[Inside, ...] | None = None
     system_packages: tuple[str, ...] = ()
+    e2e_packages: tuple[str, ...] = ("chromium", "chromium-driver")
     unit_args: tuple[str, ...] = ("--maxfail=1", "-x")
     integration_args: tuple[str, ...] = ("--maxfail=3",)
+    e2e_args: tuple[str, ...] = ()
     env: dict[str, str] = {}
+    retries: int = Field(default=0, ge=0, le=10)
+    timeout: int = Field(default=1800, ge=1)
+    timeouts: dict[Category, Annotated[int, Field(ge=1)]] = {}
+    matrix: MatrixConfig | None = None
+    application: ApplicationConfig = ApplicationConfig()
+    performance: PerformanceConfig = PerformanceConfig()
+
+    def limit(self, category: Category) -> int:
+        """How long one run of a category may take, in seconds."""
+        return next((seconds for name, seconds in self.timeouts.items() if name == category), self.timeout)
 
 
 class ScanConfig(Model):
@@ -101,9 +163,33 @@ class RedisConfig(Model):
     url_variable: str = "REDIS_URL"
 
 
+class OtherServiceConfig(Model):
+    """Any other service: ready when `health` ends with 0, or when its ports are open.
+
+    `url` is what `url_variable` says, where `{alias}` stands for its name.
+    """
+
+    image: str = Field(min_length=1)
+    ports: tuple[Port, ...] = Field(min_length=1)
+    env: dict[str, str] = {}
+    args: tuple[str, ...] = ()
+    health: tuple[str, ...] = ()
+    url_variable: Variable | None = None
+    url: str = ""
+
+    @model_validator(mode="after")
+    def _tells_its_url(self) -> Self:
+        if (self.url_variable is None) != (not self.url):
+            raise ValueError("`url` and `url-variable` go together")
+        return self
+
+
 class ServicesConfig(Model):
+    """What runs beside the tests and the image. `other` is by alias."""
+
     postgres: PostgresConfig | None = None
     redis: RedisConfig | None = None
+    other: dict[Alias, OtherServiceConfig] = {}
 
 
 class BuildConfig(Model):
@@ -118,7 +204,7 @@ class BuildConfig(Model):
     args: dict[str, str] = {}
     start: bool | None = None
     health: str | None = None
-    port: int | None = Field(default=None, ge=1, le=65535)
+    port: Port | None = None
     env: dict[str, str] = {}
     timeout: int = Field(default=120, ge=5, le=900)
     tarball: bool = True
@@ -197,12 +283,13 @@ class FrontendConfig(Model):
 
 
 class Config(Model):
-    """All of it. `timeout` (seconds) bounds each stage."""
+    """All of it. `timeout` (seconds) bounds each stage, `timeouts` one by its name."""
 
     python: Version = "3.11"
     node: Version = "18"
-    stages: tuple[Literal["lint", "test", "scan", "build", "sbom"], ...] = ("lint", "test", "scan", "build", "sbom")
+    stages: tuple[StageName, ...] = ("lint", "test", "scan", "build", "sbom")
     timeout: int = Field(default=3600, ge=1)
+    timeouts: dict[StageName, Annotated[int, Field(ge=1)]] = {}
     lint: LintConfig = LintConfig()
     test: TestConfig = TestConfig()
     scan: ScanConfig = ScanConfig()
@@ -210,6 +297,27 @@ class Config(Model):
     build: BuildConfig = BuildConfig()
     frontend: FrontendConfig = FrontendConfig()
     gates: GatesConfig = GatesConfig()
+
+    def limit(self, stage: str) -> int:
+        """How long a stage may take, in seconds."""
+        return next((seconds for name, seconds in self.timeouts.items() if name == stage), self.timeout)
+
+    def with_categories(self, categories: Sequence[str]) -> Config:
+        """With the categories of tests that are asked for; none: those of the configuration.
+
+        Raises ConfigError (`bad-value`) for a word that is no category.
+        """
+        if not categories:
+            return self
+        known = get_args(Category)
+        wrong = [name for name in categories if name not in known]
+        if wrong:
+            raise ConfigError(
+                f"there are no tests of the category `{wrong[0]}`",
+                reason="bad-value",
+                hint=f"Known categories: {', '.join(known)}.",
+            )
+        return self.model_copy(update={"test": self.test.model_copy(update={"categories": tuple(categories)})})
 
     @property
     def python_image(self) -> str:
@@ -276,8 +384,10 @@ def _explain(error: Any, where: str) -> ConfigError:
 def _known_keys(path: list[str]) -> list[str]:
     """The keys allowed at `path`, a list of keys from the top."""
     model: type[BaseModel] = Config
+    named = False
     for part in path:
-        if part.isdigit():  # an element of a list
+        if part.isdigit() or named:  # an element of a list, or of a table whose keys are names
+            named = False
             continue
         field = model.model_fields.get(part.replace("-", "_"))
         if field is None:
@@ -286,5 +396,5 @@ def _known_keys(path: list[str]) -> list[str]:
         nested = next((k for k in kinds if isinstance(k, type) and issubclass(k, BaseModel)), None)
         if nested is None:
             return [str(choice) for choice in get_args(LintTool)] if part == "args" else []
-        model = nested
+        model, named = nested, get_origin(field.annotation) is dict
     return sorted(_dashes(name) for name in model.model_fields)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from sealane.stages.project import Project
 
 LABEL = "sealane.stage"
+_GRACE_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +130,12 @@ async def run_stage(
         elif because:
             result = skipped(stage.name, because)
         else:
-            with anyio.fail_after(project.config.timeout):
+            # A stage that stops itself at its limit, to say what it has till then, gets the time for that.
+            with anyio.fail_after(project.config.limit(stage.name) + _GRACE_SECONDS):
                 result = await _described(await stage.run(project, before or {}), project)
+    except TimeoutError:
+        reason = f"stopped at its limit of {project.config.limit(stage.name)} s (`timeout`, `timeouts.{stage.name}`)"
+        result = not_run(stage.name, reason, broken=True)
     except steps.CannotRunError as error:
         result = _cannot_run(stage.name, error)
     except SealaneError as error:

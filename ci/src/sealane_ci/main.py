@@ -7,6 +7,7 @@ could not say which result came from where.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Self
 
 import dagger
@@ -22,6 +23,11 @@ IGNORED = [
 ]  # fmt: skip
 
 
+Categories = Annotated[
+    list[str] | None, Doc("The tests to run: unit, integration, e2e, performance; left out, those of the configuration")
+]
+
+
 @object_type
 class StageRun:
     """One stage's run: what it found, whether it passed or not."""
@@ -33,9 +39,9 @@ class StageRun:
     files: dagger.Directory
 
     @classmethod
-    async def of(cls, name: str, source: dagger.Directory) -> Self:
+    async def of(cls, name: str, source: dagger.Directory, categories: Sequence[str] = ()) -> Self:
         with told():
-            run = await runs.one(name, source)
+            run = await runs.one(name, source, categories)
             return cls(
                 name=name,
                 outcome=run.results[0].verdict,
@@ -78,21 +84,21 @@ class Sealane:
     ]
 
     @function(cache="never")
-    async def pipeline(self) -> str:
+    async def pipeline(self, categories: Categories = None) -> str:
         """Run every stage and every gate; the summary, or failure with the summary."""
         with told():
-            return runs.passed(await runs.whole(self.source))
+            return runs.passed(await runs.whole(self.source, categories or ()))
 
     @function(cache="never")
-    async def run(self) -> str:
+    async def run(self, categories: Categories = None) -> str:
         """The same as `pipeline`: Dagger 0.21's command line hides a function of that name."""
-        return await self.pipeline()
+        return await self.pipeline(categories)
 
     @function(cache="never")
-    async def report(self) -> dagger.Directory:
+    async def report(self, categories: Categories = None) -> dagger.Directory:
         """Run every stage; all reports, logs and run.json. Never fails for what was found."""
         with told():
-            return runs.directory(await runs.whole(self.source))
+            return runs.directory(await runs.whole(self.source, categories or ()))
 
     @function(cache="never")
     async def lint(self) -> StageRun:
@@ -100,9 +106,9 @@ class Sealane:
         return await StageRun.of("lint", self.source)
 
     @function(cache="never")
-    async def test(self) -> StageRun:
-        """Unit tests, then integration tests beside Postgres and Redis, and the frontend's tests."""
-        return await StageRun.of("test", self.source)
+    async def test(self, categories: Categories = None) -> StageRun:
+        """Unit tests, integration tests beside services, the frontend's; e2e and performance tests on request."""
+        return await StageRun.of("test", self.source, categories or ())
 
     @function(cache="never")
     async def scan(self) -> StageRun:

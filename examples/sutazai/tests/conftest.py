@@ -1,4 +1,4 @@
-"""What every test category shares: the environment from .env.test, and asyncio as the loop."""
+"""What every test category shares: the environment from .env.test, asyncio as the loop, and which browser is asked for."""
 
 from pathlib import Path
 
@@ -7,6 +7,12 @@ from dotenv import load_dotenv
 
 # Values that the caller has set in the environment win over the file.
 load_dotenv(Path(__file__).parent.parent / ".env.test")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The words of the end-to-end tests."""
+    parser.addoption("--browser", default="chrome", choices=["chrome"])
+    parser.addoption("--headless", action="store_true", help="show no window")
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
@@ -14,7 +15,14 @@ if TYPE_CHECKING:
 
 _PLACE = re.compile(r"^(?P<file>[^\s:][^:\n]*\.\w+):(?P<line>\d+): ?", re.MULTILINE)
 _MOST_OUTPUT = 20_000
-_TAGS = {TestOutcome.ERROR: "error", TestOutcome.FAILED: "failure", TestOutcome.SKIPPED: "skipped"}
+# A flaky test has the element by which Maven's Surefire marks one, and readers of JUnit know it.
+_TAGS = {
+    TestOutcome.ERROR: "error",
+    TestOutcome.FAILED: "failure",
+    TestOutcome.FLAKY: "flakyFailure",
+    TestOutcome.SKIPPED: "skipped",
+    TestOutcome.NOT_RUN: "skipped",
+}
 
 
 def read(text: str, suite: str) -> list[Test]:
@@ -54,6 +62,14 @@ def _first_line(text: str) -> str:
     return next((line.strip() for line in text.splitlines() if line.strip()), "")[:500]
 
 
+def retried(first: Iterable[Test], again: Iterable[Test]) -> tuple[Test, ...]:
+    """The tests of a first run, where one that failed and passed when it was tried again is flaky."""
+    passed = {test.name for test in again if test.outcome is TestOutcome.PASSED}
+    return tuple(
+        replace(test, outcome=TestOutcome.FLAKY) if test.failed and test.name in passed else test for test in first
+    )
+
+
 def join(reports: dict[str, str]) -> str:
     """One `<testsuites>` of several reports; the suites are named after the keys."""
     root = ET.Element("testsuites")
@@ -86,7 +102,7 @@ def _totals(tests: list[Test]) -> dict[str, str]:
         "tests": str(len(tests)),
         "failures": str(count[TestOutcome.FAILED]),
         "errors": str(count[TestOutcome.ERROR]),
-        "skipped": str(count[TestOutcome.SKIPPED]),
+        "skipped": str(count[TestOutcome.SKIPPED] + count[TestOutcome.NOT_RUN]),
         "time": f"{sum(test.seconds for test in tests):.3f}",
     }
 
@@ -99,4 +115,5 @@ def _write_case(suite: ET.Element, test: Test) -> None:
     if test.line:
         case.set("line", str(test.line))
     if test.outcome in _TAGS:
-        ET.SubElement(case, _TAGS[test.outcome], message=test.message).text = test.output or None
+        message = f"not run: {test.message}" if test.outcome is TestOutcome.NOT_RUN else test.message
+        ET.SubElement(case, _TAGS[test.outcome], message=message).text = test.output or None

@@ -15,12 +15,16 @@ class Severity(StrEnum):
 
 
 class TestOutcome(StrEnum):
+    """FLAKY failed, and passed when it was tried again. NOT_RUN stands for a whole suite that could not be had."""
+
     __test__ = False  # not a pytest class
 
     PASSED = "passed"
     FAILED = "failed"
     ERROR = "error"
+    FLAKY = "flaky"
     SKIPPED = "skipped"
+    NOT_RUN = "not run"
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,13 +75,16 @@ def _suites(tests: tuple[Test, ...]) -> list[SuiteRow]:
     rows = []
     for name in dict.fromkeys(test.suite for test in tests):
         members = [test for test in tests if test.suite == name]
+        missing = [test for test in members if test.outcome is TestOutcome.NOT_RUN]
         rows.append(
             SuiteRow(
                 name=name,
-                tests=len(members),
+                tests=len(members) - len(missing),
                 failed=sum(test.failed for test in members),
                 skipped=sum(test.outcome is TestOutcome.SKIPPED for test in members),
+                flaky=sum(test.outcome is TestOutcome.FLAKY for test in members),
                 seconds=round(sum(test.seconds for test in members), 3),
+                not_run=missing[0].message if missing else "",
             )
         )
     return rows

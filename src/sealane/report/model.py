@@ -37,7 +37,7 @@ class TestRow(Row):
 
     suite: str
     name: str
-    outcome: Literal["passed", "failed", "error", "skipped"]
+    outcome: Literal["passed", "failed", "error", "flaky", "skipped", "not run"]
     message: str = ""
     file: str = ""
     line: int = 0
@@ -46,13 +46,15 @@ class TestRow(Row):
 
 
 class SuiteRow(Row):
-    """How many of a suite's tests ended how."""
+    """How many of a suite's tests ended how. `not_run` is why none of them could be run here."""
 
     name: str
     tests: int
     failed: int
     skipped: int
+    flaky: int = 0
     seconds: float
+    not_run: str = ""
 
 
 class CoverageRow(Row):

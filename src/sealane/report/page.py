@@ -16,7 +16,7 @@ SEVERITIES = ("high", "medium", "low")
 _PAGE = "page.html.j2"
 _MOST = 1000  # findings, tests and files each: a browser still scrolls through these
 _MARKS = {
-    "passed": "✔", "ran": "✔", "cached": "✔", "accepted": "✔", "warning": "!", "failed": "✘", "error": "✘",
+    "passed": "✔", "ran": "✔", "cached": "✔", "accepted": "✔", "warning": "!", "flaky": "!", "failed": "✘", "error": "✘",
     "skipped": "-", "not run": "○", "not measured": "○", "unknown": "○",
 }  # fmt: skip
 _ORIGINS = {
@@ -53,6 +53,7 @@ def render(report: RunReport) -> str:
 
 def _content(report: RunReport) -> dict[str, Any]:
     bad = [test for row in report.stages for test in row.tests if test.outcome in {"failed", "error"}]
+    flaky = [test for row in report.stages for test in row.tests if test.outcome == "flaky"]
     skipped = [test for row in report.stages for test in row.tests if test.outcome == "skipped"]
     suites = [suite for row in report.stages for suite in row.suites]
     covered = sorted((file for row in report.stages for file in row.coverage), key=lambda file: file.percent)
@@ -64,8 +65,8 @@ def _content(report: RunReport) -> dict[str, Any]:
         "bars": bars,
         "critical": sum(bar.seconds for bar in bars if bar.kind == "stage" and bar.critical),
         "findings": _findings(report.stages),
-        "tests": bad[:_MOST],
-        "tests_left_out": max(0, len(bad) - _MOST),
+        "tests": [*bad, *flaky][:_MOST],
+        "tests_left_out": max(0, len(bad) + len(flaky) - _MOST),
         "skipped": skipped[:_MOST],
         "suites": suites,
         "coverage": covered[:_MOST],

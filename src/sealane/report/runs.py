@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sealane import pipeline
@@ -11,17 +12,24 @@ from sealane.report.text import markdown
 from sealane.stages import project
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import dagger
 
 
-async def whole(source: dagger.Directory) -> pipeline.Run:
-    """The whole pipeline over `source`. Raises ConfigError."""
-    return await pipeline.run(await project.read(source))
+async def whole(source: dagger.Directory, categories: Sequence[str] = ()) -> pipeline.Run:
+    """The whole pipeline over `source`, with the tests of these categories. Raises ConfigError."""
+    return await pipeline.run(await _project(source, categories))
 
 
-async def one(name: str, source: dagger.Directory) -> pipeline.Run:
+async def one(name: str, source: dagger.Directory, categories: Sequence[str] = ()) -> pipeline.Run:
     """One stage alone, as a run of its own."""
-    return await pipeline.run_alone(name, await project.read(source))
+    return await pipeline.run_alone(name, await _project(source, categories))
+
+
+async def _project(source: dagger.Directory, categories: Sequence[str]) -> project.Project:
+    found = await project.read(source)
+    return replace(found, config=found.config.with_categories(categories))
 
 
 def directory(run: pipeline.Run) -> dagger.Directory:

@@ -8,8 +8,7 @@ import anyio
 import dagger
 from dagger import dag
 
-from sealane import services
-from sealane.stages import dockerfile, steps
+from sealane.stages import dockerfile, started, steps
 from sealane.stages.result import Outcome, StageResult, not_run
 
 if TYPE_CHECKING:
@@ -82,9 +81,9 @@ async def _try(built: dagger.Container, project: Project, facts: dockerfile.Fact
         why = "`build.start` is false" if build.start is False else "no HEALTHCHECK, no EXPOSE, no `build.health`"
         return "", f"built; not started ({why})"
     url = facts.healthcheck.url if facts.healthcheck else None
-    port = build.port or (url[0] if url else None) or next(iter(facts.ports), None)
+    port = started.port(project, facts)
     path = build.health if build.health is not None else (url[1] if url else "")
-    service = _beside(_checked(built, facts.healthcheck, build.timeout), project).as_service(use_entrypoint=True)
+    service = started.service(built, project, facts, NAME)
     probe = steps.python().with_new_file("/sealane/probe.py", steps.script("probe.py"))
     probe = probe.with_service_binding(ALIAS, service)
     command = ["python", "/sealane/probe.py", ALIAS, str(port), path, str(build.timeout)]
@@ -111,39 +110,12 @@ def _why(error: dagger.QueryError) -> str:
     return steps.reason_of(error)
 
 
-def _checked(built: dagger.Container, check: dockerfile.Healthcheck | None, limit: float) -> dagger.Container:
-    """The image's own health check, asked each second while it starts: nobody wants to wait 30 s for the second try.
-
-    Failures count from when Docker's first check would have come. So a check that never passes ends in bounded time.
-    """
-    if check is None:
-        return built
-    grace = min(max(check.start_period, check.interval), limit)
-    return built.with_docker_healthcheck(
-        list(check.command),
-        shell=check.shell,
-        interval=f"{check.interval:g}s",
-        timeout=f"{check.timeout:g}s",
-        start_period=f"{grace:g}s",
-        start_interval="1s",
-        retries=check.retries,
-    )
-
-
-def _beside(container: dagger.Container, project: Project) -> dagger.Container:
-    """With the project's services and their addresses."""
-    container = services.bind(container, project.config.services, NAME)
-    for name, value in (services.urls(project.config.services) | project.config.build.env).items():
-        container = container.with_env_variable(name, value)
-    return container
-
-
 async def _diagnose(built: dagger.Container, project: Project) -> str:
     """What the image says when it runs as a step: a service's output is not part of the API."""
     try:
         command = [*await built.entrypoint(), *await built.default_args()]
         args = ["timeout", "-k", "2", str(_DIAGNOSE_SECONDS), *command]
         with anyio.fail_after(_DIAGNOSE_SECONDS + _GRACE_SECONDS):
-            return (await steps.attempt(_beside(built, project), args)).output
+            return (await steps.attempt(started.beside(built, project, NAME), args)).output
     except (dagger.QueryError, TimeoutError) as error:
         return steps.log_of(error)

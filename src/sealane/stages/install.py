@@ -16,13 +16,13 @@ _EXTRAS = ("test", "tests", "testing")
 _PIP = ("python", "-m", "pip", "install")
 
 
-async def for_tests(project: Project) -> tuple[dagger.Container, tuple[str, ...]]:
+async def for_tests(project: Project, *more_packages: str) -> tuple[dagger.Container, tuple[str, ...]]:
     """A container with the source, its requirements and pytest; and notes on what was left out.
 
-    Raises CannotRunError with pip's log.
+    `more_packages` are Debian's, beside those of the configuration. Raises CannotRunError with pip's log.
     """
     container, notes = steps.python(project.config), []
-    packages = project.config.test.system_packages
+    packages = (*project.config.test.system_packages, *more_packages)
     if packages:
         container = container.with_exec(["apt-get", "update"]).with_exec(
             ["apt-get", "install", "-y", "--no-install-recommends", *packages]

@@ -83,6 +83,20 @@ class Project:
             return self.config.test.integration
         return tuple(f"{f}/integration/" for f in _TEST_FOLDERS if self._tests_in(f"{f}/integration"))
 
+    @property
+    def e2e_tests(self) -> tuple[str, ...]:
+        if self.config.test.e2e is not None:
+            return self.config.test.e2e
+        return tuple(f"{f}/e2e/" for f in _TEST_FOLDERS if self._tests_in(f"{f}/e2e"))
+
+    @property
+    def locustfile(self) -> str | None:
+        """What makes the load of the performance tests."""
+        if self.config.test.performance.file is not None:
+            return self.config.test.performance.file
+        places = [f"{f}/performance/locustfile.py" for f in _TEST_FOLDERS]
+        return next((place for place in (*places, "locustfile.py") if self.has(place)), None)
+
     def _tests_in(self, folder: str) -> bool:
         return any(f.startswith(folder + "/") and _is_test(f) for f in self.python)
 

@@ -63,6 +63,10 @@ class RecordingEngine:
         """A service bound as `alias` never becomes healthy: who is bound to it gets this error."""
         self._world.broken_services[alias] = message
 
+    def on_image(self, address: str, message: str) -> None:
+        """A base image can't be had: what starts from it gets this error."""
+        self._world.broken_images[address] = message
+
     def directory(self, files: Mapping[str, str]) -> dagger.Directory:
         """A directory with these files, by relative path."""
         from dagger import dag

@@ -79,6 +79,7 @@ class World:
         self.load = load
         self.builds: Answer = Answer()
         self.broken_services: dict[str, str] = {}
+        self.broken_images: dict[str, str] = {}
         self._known: dict[Chain, State] = {}
 
     def state(self, chain: Chain) -> State:
@@ -103,6 +104,12 @@ class World:
         if handler is None:
             raise FailedError(f"the recording engine has no {state.kind}.{link.name}")
         return handler(state, link)
+
+    def base(self, before: State, link: Link) -> State:
+        address = link.get("address")
+        if address in self.broken_images:
+            raise FailedError(self.broken_images[address])
+        return replace(before, image=address)
 
     def run(self, before: State, link: Link) -> State:
         args = tuple(link.get("args", ()))
@@ -208,7 +215,7 @@ _FIELDS: dict[str, Callable[[World, State, Link], State]] = {
     "directory": _directory,
     "file": _file,
     "filter": _filtered,
-    "from": lambda _w, s, link: replace(s, image=link.get("address")),
+    "from": World.base,
     "withNewFile": lambda _w, s, link: _with_text(s, link.get("path"), link.get("contents")),
     "withFile": _put_file,
     "withMountedFile": _put_file,

@@ -1,78 +1,61 @@
-"""A user's journey through the running service: a real server process, real HTTP, real stores."""
+"""A user's journey through the running service: a real browser, a real server, real stores."""
 
 import json
-import os
-import socket
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from http.client import HTTPConnection
-from pathlib import Path
 from typing import Any, Optional
+from urllib.request import Request, urlopen
 
-import pytest
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.expected_conditions import (
+    text_to_be_present_in_element,
+)
+from selenium.webdriver.support.wait import WebDriverWait
 
-ROOT = Path(__file__).parent.parent.parent
-
-
-class Browser:
-    """Just enough of one: asks the server at a port, answers status and body."""
-
-    def __init__(self, port: int) -> None:
-        self.port = port
-
-    def ask(self, path: str, body: Optional[dict[str, str]] = None) -> tuple[int, str]:
-        connection = HTTPConnection("127.0.0.1", self.port, timeout=10)
-        try:
-            if body is None:
-                connection.request("GET", path)
-            else:
-                headers = {"content-type": "application/json"}
-                connection.request("POST", path, json.dumps(body), headers)
-            response = connection.getresponse()
-            return response.status, response.read().decode()
-        finally:
-            connection.close()
-
-    def json(self, path: str, body: Optional[dict[str, str]] = None) -> Any:
-        return json.loads(self.ask(path, body)[1])
+MESSAGE = (By.ID, "message")
+TASKS = (By.ID, "tasks")
 
 
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    """uvicorn as the image starts it, on a free port."""
-    if not os.environ.get("DATABASE_URL") or not os.environ.get("REDIS_URL"):
-        pytest.fail("DATABASE_URL and REDIS_URL are not set: write .env.test")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "uvicorn", "main:app", "--port", str(port)]
-    with subprocess.Popen(command, cwd=ROOT) as process:
-        try:
-            wait(Browser(port))
-            yield Browser(port)
-        finally:
-            process.terminate()
+def ask(url: str, body: Optional[dict[str, str]] = None) -> Any:
+    """What the service answers; with a body it is posted."""
+    data = None if body is None else json.dumps(body).encode()
+    request = Request(url, data, {"content-type": "application/json"})
+    with urlopen(request, timeout=10) as answer:
+        return json.loads(answer.read())
 
 
-def wait(browser: Browser, seconds: float = 30) -> None:
-    """Until the service says that it is well."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        try:
-            if browser.ask("/health")[0] == 200:
-                return
-        except OSError:
-            pass
-        time.sleep(0.1)
-    pytest.fail(f"the service was not healthy after {seconds:.0f} s")
+def sees(browser: Chrome, place: tuple[str, str], text: str) -> None:
+    """Wait until the text is there."""
+    WebDriverWait(browser, 20).until(text_to_be_present_in_element(place, text))
 
 
-def test_from_the_first_page_to_a_finished_task(browser: Browser) -> None:
-    assert "Task board" in browser.ask("/")[1]
-    agent = browser.json("/agents", {"name": f"agent-{time.time_ns()}"})
-    browser.ask("/tasks", {"title": "sweep the floor"})
-    task = browser.json(f"/agents/{agent['id']}/take", {})
-    browser.ask(f"/tasks/{task['id']}/done", {"result": "clean"})
-    assert browser.json(f"/tasks/{task['id']}")["status"] == "done"
+def test_a_visitor_submits_a_task_and_sees_it_wait(
+    browser: Chrome, base_url: str
+) -> None:
+    title = f"sweep {time.time_ns()}"
+    browser.get(base_url)
+    assert browser.find_element(By.TAG_NAME, "h1").text == "Task board"
+    sees(browser, MESSAGE, "waiting")
+    browser.find_element(By.NAME, "title").send_keys(title)
+    browser.find_element(By.TAG_NAME, "button").click()
+    sees(browser, TASKS, f"{title} (waiting)")
+
+
+def test_what_an_agent_has_done_is_on_the_board(browser: Chrome, base_url: str) -> None:
+    title = f"mop {time.time_ns()}"
+    agent = ask(f"{base_url}/agents", {"name": f"agent-{time.time_ns()}"})
+    ask(f"{base_url}/tasks", {"title": title})
+    task = ask(f"{base_url}/agents/{agent['id']}/take", {})
+    while task["title"] != title:  # tasks of others come first
+        task = ask(f"{base_url}/agents/{agent['id']}/take", {})
+    ask(f"{base_url}/tasks/{task['id']}/done", {"result": "clean"})
+    browser.get(base_url)
+    sees(browser, TASKS, f"#{task['id']} {title} (done: clean)")
+
+
+def test_markup_in_a_title_stays_text(browser: Chrome, base_url: str) -> None:
+    title = f"<b>{time.time_ns()}</b>"
+    ask(f"{base_url}/tasks", {"title": title})
+    browser.get(base_url)
+    sees(browser, TASKS, title)
+    assert browser.find_elements(By.CSS_SELECTOR, "#tasks b") == []
