@@ -72,3 +72,23 @@ def pipeline(environ: dict[str, str], tmp_path: Path) -> Callable[..., Ran]:
         return Ran(done.returncode, done.stdout + done.stderr, out)
 
     return run
+
+
+Sealane = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("work") / "modules"
+    shutil.copytree(Path(__file__).parent / "modules", folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / ".git").mkdir()
+    return folder
+
+
+@pytest.fixture
+def sealane(environ: dict[str, str]) -> Sealane:
+    def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+        command = ["sealane", "--silent", *words]
+        return subprocess.run(command, cwd=cwd, env=environ, capture_output=True, text=True, check=False)
+
+    return run

@@ -14,6 +14,7 @@ VERBS = {
     "call": "Call one or more functions, interconnected into a pipeline",
     "functions": "List available functions",
     "check": "Check the state of your project by running tests, linters, etc.",
+    "up": "Start a module's services, and map their ports to this machine",
     "gates": "Judge a report again by the present configuration, without running anything",
     "run": "Run a command with a session in its environment",
     "session": "Start a session for an SDK",

@@ -1,51 +1,34 @@
-"""The workspace's checks: module functions marked as checks, run side by side."""
+"""Check and its group: module functions marked as checks, and generators that should have nothing to change."""
 # ruff: noqa: N803  (arguments carry their GraphQL names)
 
 from __future__ import annotations
 
 import asyncio
-import fnmatch
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
+from sealane_engine.api.changeset import Changeset, compare, is_empty
 from sealane_engine.api.registry import Context, Fields
 from sealane_engine.api.typedefs import ErrorObject
-from sealane_engine.errors import EngineError
+from sealane_engine.errors import EngineError, InvalidInput
+from sealane_engine.modules.marked import Marked, marked
 from sealane_engine.modules.module import Module
-from sealane_engine.modules.names import kebab, lower_camel
-from sealane_engine.modules.publish import main_object
-from sealane_engine.modules.serve import served
 from sealane_engine.protocol.call import Call
 
-if TYPE_CHECKING:
-    from sealane_engine.modules.typedefs import FunctionDef
-
-query = Fields("Query")
-workspace = Fields("Workspace")
 module = Fields("Module")
 group = Fields("CheckGroup")
 check = Fields("Check")
-
-
-@dataclass(frozen=True, slots=True)
-class Workspace:
-    """The modules that are served to a client."""
-
-    modules: tuple[Module, ...]
+_SHOWN_PATHS = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Check:
-    """A function that passes if it doesn't raise. `passed` None: it hasn't run."""
+    """A function that passes if it doesn't raise; a generator's, if it would change nothing. `passed` None: not run."""
 
-    module: Module
-    function: FunctionDef
+    marked: Marked
+    generate: bool = False
     passed: bool | None = None
     error: str = ""
-
-    @property
-    def name(self) -> str:
-        return kebab(self.function.name)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,42 +36,32 @@ class CheckGroup:
     checks: tuple[Check, ...]
 
 
-@query("currentWorkspace")
-async def current_workspace(ctx: Context, self: None) -> Workspace:
-    return Workspace(tuple({each.module.digest: each.module for each in served(ctx.client)}.values()))
-
-
-@workspace("checks")
-async def checks(
-    ctx: Context,
-    self: Workspace,
-    *,
-    include: list[str] | None = None,
-    noGenerate: bool | None = None,
-    onlyGenerate: bool | None = None,
+def checks_of(
+    modules: Iterable[Module], include: list[str] | None, *, plain: bool = True, generate: bool = True
 ) -> CheckGroup:
-    if onlyGenerate:
-        return CheckGroup(())
-    return CheckGroup(tuple(each for one in self.modules for each in _checks(one, include)))
+    """The checks that patterns name. A function that is both a check and a generator is a check."""
+    modules = tuple(modules)
+    found = [Check(each) for each in marked(modules, "check", include)] if plain else []
+    names = {each.marked.name for each in found}
+    if generate:
+        generators = marked(modules, "generator", include)
+        found += [Check(each, generate=True) for each in generators if each.name not in names]
+    return CheckGroup(tuple(found))
 
 
 @module("checks")
 async def module_checks(
     ctx: Context, self: Module, *, include: list[str] | None = None, noGenerate: bool | None = None
 ) -> CheckGroup:
-    return CheckGroup(tuple(_checks(self, include)))
+    return checks_of((self,), include, generate=not noGenerate)
 
 
-def _checks(found: Module, include: list[str] | None) -> list[Check]:
-    functions = [each for each in main_object(found.shown, found.name).functions if each.check]
-    return [Check(found, each) for each in functions if not include or matches(found.name, each.name, include)]
-
-
-def matches(module_name: str, function: str, patterns: list[str]) -> bool:
-    """Whether a pattern names a check: `lint`, `module:lint`, `*:lint`, `module`."""
-    own, name = kebab(module_name), kebab(function)
-    names = (name, f"{own}:{name}", own)
-    return any(fnmatch.fnmatchcase(each, pattern) for pattern in patterns for each in names)
+@module("check")
+async def module_check(ctx: Context, self: Module, *, name: str) -> Check:
+    found = checks_of((self,), [name]).checks
+    if not found:
+        raise InvalidInput(f"module {self.name!r} has no check {name!r}", reason="no-check")
+    return found[0]
 
 
 @group("list")
@@ -106,7 +79,7 @@ async def run_group(ctx: Context, self: CheckGroup, *, failFast: bool | None = N
     try:
         for finished in asyncio.as_completed(tasks):
             result = await finished
-            ran[next(i for i, each in enumerate(ran) if each.function is result.function)] = result
+            ran[next(i for i, each in enumerate(ran) if each.marked is result.marked)] = result
             if not result.passed:
                 break
     finally:
@@ -123,37 +96,44 @@ async def run_check(ctx: Context, self: Check) -> Check:
 
 
 async def _run(ctx: Context, found: Check) -> Check:
-    main = main_object(found.module.shown, found.module.name)
-    made = Call.make(None, main.name, lower_camel(found.module.name))
-    returns = found.function.returns.leaf
-    call = Call.make(made, returns.canonical, found.function.name)
-    if returns.kind == "OBJECT_KIND" and returns.name == "Container" and found.function.returns.element is None:
+    function = found.marked.function
+    call = found.marked.call
+    if function.returns.kind == "OBJECT_KIND" and function.returns.name == "Container":
         call = Call.make(call, "ID", "sync")
     try:
-        await ctx.engine.resolver.evaluate(ctx.client, call)
+        made = await ctx.engine.resolver.evaluate(ctx.client, call)
+        if found.generate and isinstance(made, Changeset) and not await is_empty(ctx, made):
+            return replace(found, passed=False, error=await _stale(ctx, made))
     except EngineError as error:
         return replace(found, passed=False, error=error.message)
     return replace(found, passed=True)
 
 
+async def _stale(ctx: Context, made: Changeset) -> str:
+    paths = await compare(ctx, made)
+    changed = [*paths.added, *paths.modified, *paths.removed]
+    more = f" and {len(changed) - _SHOWN_PATHS} more" if len(changed) > _SHOWN_PATHS else ""
+    return f"generated files are not up to date: {', '.join(changed[:_SHOWN_PATHS])}{more}"
+
+
 @check("name")
 async def name(ctx: Context, self: Check) -> str:
-    return self.name
+    return self.marked.name
 
 
 @check("path")
 async def path(ctx: Context, self: Check) -> list[str]:
-    return [self.function.name]
+    return self.marked.name.split(":")
 
 
 @check("description")
 async def description(ctx: Context, self: Check) -> str:
-    return self.function.description
+    return self.marked.function.description
 
 
 @check("checkType")
 async def check_type(ctx: Context, self: Check) -> str:
-    return "check"
+    return "generate" if self.generate else "check"
 
 
 @check("completed")
@@ -178,4 +158,4 @@ async def error_of(ctx: Context, self: Check) -> ErrorObject | None:
 
 @check("originalModule")
 async def original_module(ctx: Context, self: Check) -> Module:
-    return self.module
+    return self.marked.module

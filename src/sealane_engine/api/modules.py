@@ -214,9 +214,8 @@ async def directory_as_module(ctx: Context, self: Directory, *, sourceRootPath: 
 async def serve_module(
     ctx: Context, self: Module, *, includeDependencies: bool = False, entrypoint: bool = False
 ) -> None:
-    if includeDependencies:
-        for each in self.dependencies:
-            serve(ctx.engine, ctx.client, each, entrypoint=False)
+    for each in (*self.toolchains, *(self.dependencies if includeDependencies else ())):
+        serve(ctx.engine, ctx.client, each, entrypoint=False)
     serve(ctx.engine, ctx.client, self, entrypoint=entrypoint)
 
 

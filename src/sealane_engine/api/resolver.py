@@ -48,6 +48,8 @@ NOT_MEMOISED = frozenset(
         ("Service", "up"),
         ("Service", "endpoint"),
         ("Container", "up"),
+        ("Up", "run"),
+        ("UpGroup", "run"),
         ("FunctionCall", "returnValue"),
         ("FunctionCall", "returnError"),
         ("Module", "serve"),

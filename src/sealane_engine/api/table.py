@@ -34,6 +34,9 @@ SUBJECTS = (
     "modules",
     "types",
     "checks",
+    "generators",
+    "ups",
+    "workspace",
 )
 
 

@@ -160,10 +160,14 @@ async def _inputs(ctx: Context, target: Target, given: dict[str, Any]) -> list[t
 
 
 async def _contextual(ctx: Context, module: Module, argument: ArgDef) -> Call:
-    """The directory, file or container that a defaultPath or defaultAddress names, as a call of the module's owner."""
-    source = module.needs_source()
+    """What a default path or address names, or the workspace, as a call of the module's owner."""
+    source = module.user or module.needs_source()
     owner = source.client
-    if argument.default_address:
+    if argument.is_workspace:
+        owner = ctx.engine.main
+        scope = f"{owner.id}:{len(owner.extra.get('served', ()))}"
+        found = Call.make(None, "Workspace", "currentWorkspace", scope=scope)
+    elif argument.default_address:
         address = Call.make(None, "Address", "address", {"value": argument.default_address}, scope=owner.id)
         found = Call.make(address, argument.type.name, argument.type.name[:1].lower() + argument.type.name[1:])
     else:

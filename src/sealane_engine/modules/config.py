@@ -18,12 +18,29 @@ OLDEST = (3, 10)
 
 
 @dataclass(frozen=True, slots=True)
+class Customization:
+    """Other defaults for an argument of a toolchain. `function` is a path of names; empty: the constructor."""
+
+    argument: str
+    function: tuple[str, ...] = ()
+    default: str | None = None
+    default_path: str = ""
+    default_address: str = ""
+    ignore: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> list[Any]:
+        return [*self.function, self.argument, self.default, self.default_path, self.default_address, *self.ignore]
+
+
+@dataclass(frozen=True, slots=True)
 class Dependency:
     """A module that another one names: under which name, where it is, and at which commit."""
 
     name: str
     source: str
     pin: str = ""
+    customizations: tuple[Customization, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +96,23 @@ def _dependencies(table: dict[str, Any], key: str, path: str) -> tuple[Dependenc
     for each in table.get(key) or ():
         if not isinstance(each, dict) or not each.get("source"):
             raise InvalidInput(f'{path}: an entry of "{key}" has no "source"', reason="bad-module-config")
-        found.append(Dependency(str(each.get("name") or ""), str(each["source"]), str(each.get("pin") or "")))
+        custom = tuple(_customization(one, path) for one in each.get("customizations") or ())
+        found.append(Dependency(str(each.get("name") or ""), str(each["source"]), str(each.get("pin") or ""), custom))
     return tuple(found)
+
+
+def _customization(given: Any, path: str) -> Customization:
+    if not isinstance(given, dict) or not given.get("argument"):
+        raise InvalidInput(f'{path}: a customization has no "argument"', reason="bad-module-config")
+    function = given.get("function") or ()
+    return Customization(
+        str(given["argument"]),
+        tuple(map(str, [function] if isinstance(function, str) else function)),
+        None if given.get("default") is None else str(given["default"]),
+        str(given.get("defaultPath") or ""),
+        str(given.get("defaultAddress") or ""),
+        tuple(map(str, given.get("ignore") or ())),
+    )
 
 
 @dataclass(frozen=True, slots=True)

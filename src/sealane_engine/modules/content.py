@@ -62,10 +62,9 @@ class Contents:
                 return {"content": await self._engine.solver.content(value.at, self._asker)}
             if isinstance(value, Secret):
                 return {"secret": value.identity}
-        if call.owner in _MACHINE and call.type in ("Service", "Socket"):
-            return {
-                "session": [self._engine.solver.session, call.digest]
-            }  # what listens there may say anything next time
+        if call.type == "Workspace" or (call.owner in _MACHINE and call.type in ("Service", "Socket")):
+            # A function may read anything of a workspace, and what listens on a port may say anything next time.
+            return {"session": [self._engine.solver.session, call.digest]}
         made = self._known.get(call.receiver.digest) if call.receiver else None
         args = await self.of(call.arguments())
         module = self._engine.modules.fields.get((call.owner, call.field), "")

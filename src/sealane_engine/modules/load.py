@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sealane_engine.errors import EngineError, InvalidInput
 from sealane_engine.graph.keys import digest_of
 from sealane_engine.modules.calls import FunctionCall, run_call
+from sealane_engine.modules.custom import customized
 from sealane_engine.modules.module import Module
 from sealane_engine.modules.publish import main_object, published
 from sealane_engine.modules.serve import announce
@@ -32,10 +33,11 @@ async def load_module(ctx: Context, source: ModuleSource, above: tuple[str, ...]
     """
     config = source.needs_config()
     dependencies = await _related(ctx, source, config.dependencies, above)
+    toolchains = () if above else await _toolchains(ctx, source)
     digest = await source.digest(ctx)
     if dependencies:
         digest = digest_of(["module", digest, [each.digest for each in dependencies]])
-    module = Module(source=source, digest=digest, dependencies=dependencies)
+    module = Module(source=source, digest=digest, dependencies=dependencies, toolchains=toolchains)
     memo = f"{VERSION}:{digest}"
     known = await asyncio.to_thread(ctx.engine.store.memo, TABLE, memo)
     if known is not None:
@@ -63,6 +65,18 @@ async def _related(
             )
         found.append(await load_module(ctx, dependency, way))
         announce(ctx.engine, found[-1])
+    return tuple(found)
+
+
+async def _toolchains(ctx: Context, source: ModuleSource) -> tuple[Module, ...]:
+    """Modules whose functions work on this one's files; what they find by a default path, they find here."""
+    named = source.needs_config().toolchains
+    loaded = await _related(ctx, source, named, ())
+    found = []
+    for module, how in zip(loaded, named, strict=True):
+        shown = customized(module.shown, module.name, how.customizations)
+        mark = digest_of(["toolchain", module.digest, source.shown, [each.key for each in how.customizations]])
+        found.append(replace(module, shown=shown, digest=mark, user=source))
     return tuple(found)
 
 

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 class Module:
     """`registered` has the SDK's names, `shown` the schema's. A module that is being registered has no source.
 
-    `digest` names source and configuration; function calls are cached under it.
+    `digest` names source and configuration; function calls are cached under it. `user` is the source of the module
+    that has this one as a toolchain: default paths are looked for there.
     """
 
     registered: Registered = field(default_factory=Registered)
@@ -23,6 +24,8 @@ class Module:
     source: ModuleSource | None = None
     digest: str = ""
     dependencies: tuple[Module, ...] = ()
+    toolchains: tuple[Module, ...] = ()
+    user: ModuleSource | None = None
 
     @property
     def name(self) -> str:

@@ -84,7 +84,11 @@ class ArgDef:
     @property
     def contextual(self) -> bool:
         """Whether the engine finds the value where the module is, when none is given."""
-        return bool(self.default_path or self.default_address)
+        return bool(self.default_path or self.default_address or self.is_workspace)
+
+    @property
+    def is_workspace(self) -> bool:
+        return self.type.kind == "OBJECT_KIND" and self.type.name == "Workspace"
 
 
 @dataclass(frozen=True, slots=True)

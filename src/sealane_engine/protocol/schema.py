@@ -32,6 +32,7 @@ BEFORE_0_22 = "before-0.22"
 
 BUILT_IN_SCALARS = ("Boolean", "Float", "ID", "Int", "String")
 QUERY = "Query"
+_RUN = frozenset(("Check", "CheckGroup", "Generator", "GeneratorGroup", "Up", "UpGroup"))
 Table = dict[str, Any]
 
 
@@ -62,6 +63,11 @@ class Field:
     def loads(self) -> bool:
         """Whether the field answers the object that its `id` argument names, and nothing new."""
         return self.owner == QUERY and "id" in self.args and (self.name == "node" or self.name.endswith("FromID"))
+
+    @property
+    def acts(self) -> bool:
+        """Whether asking for the field does something, though only an id is selected of what it answers."""
+        return self.name == "run" and self.owner in _RUN
 
 
 @dataclass(slots=True)

@@ -160,7 +160,8 @@ class Execution:
                     continue
                 if found is None:
                     continue
-                if found.field.composite and not found.field.type.is_list and not place.nullable:
+                field = found.field
+                if field.composite and not (field.type.is_list or place.nullable or field.acts):
                     waiting.append((place, found.call, found.call.type, found.selections))
                 else:
                     pending.append(found)

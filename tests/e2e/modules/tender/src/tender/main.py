@@ -1,0 +1,48 @@
+"""What works on a workspace: a generator, a service, a check, and files found by default paths."""
+
+from typing import Annotated
+
+import dagger
+from dagger import DefaultPath, check, dag, function, generate, object_type, up
+
+
+@object_type
+class Tender:
+    """Tends."""
+
+    @function
+    async def names(self, ws: dagger.Workspace) -> list[str]:
+        """What lies in the workspace's directory."""
+        return await ws.directory(".", exclude=["**/__pycache__"]).entries()
+
+    @function
+    async def license(self, ws: dagger.Workspace) -> str | None:
+        """Where the nearest licence is."""
+        return await ws.find_up("LICENSE")
+
+    @function
+    @generate
+    def stamp(self, ws: dagger.Workspace) -> dagger.Changeset:
+        """Keep STAMP up to date."""
+        before = ws.directory(".", include=["STAMP"])
+        return before.with_new_file("STAMP", "fresh\n").changes(before)
+
+    @function
+    @up
+    def site(self) -> dagger.Service:
+        """Serve a page."""
+        return (
+            dag.container()
+            .from_("python:3.11-slim")
+            .with_new_file("/www/index.html", "hello from the garden\n")
+            .with_exposed_port(18431)
+            .as_service(args=["python", "-m", "http.server", "18431", "-d", "/www"])
+        )
+
+    @function
+    @check
+    async def tidy(self, source: Annotated[dagger.Directory, DefaultPath(".")], word: str = "weed") -> None:
+        """Fail where a weed grows."""
+        if await source.glob(f"**/{word}"):
+            msg = f"there is a {word}"
+            raise ValueError(msg)
