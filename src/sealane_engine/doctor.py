@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sealane_engine import preflight, trial
+from sealane_engine.sandbox import emulation
 from sealane_engine.sandbox.ids import ROOT_RANGE, IdRange
 
 MINIMUM_SPACE = 5 * 1024**3
@@ -106,6 +107,7 @@ async def probe(home: Path, *, root: Path = Path("/")) -> list[Probe]:
     found = await trial.run(nearest(home), _range(root, euid), rootless=euid != 0)
     probes += in_namespace(found, contained=in_container(root), root=root)
     probes += [seccomp(root), tun(root / "dev/net/tun"), cgroups(root, writable=os.access)]
+    probes.append(platforms(emulation.runnable()))
     probes.append(store(nearest(home), await asyncio.to_thread(facts, nearest(home))))
     return [*probes, *tools(rootless=euid != 0), keyring(root / "usr/share/keyrings/debian-archive-keyring.gpg")]
 
@@ -247,6 +249,16 @@ def cgroups(root: Path, *, writable: trial.Access) -> Probe:
         remedy = "steps run without limits of memory and processes; delegate a cgroup to this user to have them"
         return Probe("cgroups", False, f"{kind}, not writable", remedy, optional=True)
     return Probe("cgroups", True, kind)
+
+
+def platforms(found: dict[str, str]) -> Probe:
+    """For which platforms steps can run here; images for others can only be made of files."""
+    emulated = ", ".join(f"linux/{name}" for name, how in sorted(found.items()) if how != "native")
+    own = ", ".join(f"linux/{name}" for name, how in found.items() if how == "native")
+    if not emulated:
+        remedy = f"to build for others, {preflight.install('qemu-user-static')}"
+        return Probe("platforms", False, f"{own} alone", remedy, optional=True)
+    return Probe("platforms", True, f"{own}; emulated: {emulated}")
 
 
 @dataclass(frozen=True, slots=True)

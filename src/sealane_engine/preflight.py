@@ -33,6 +33,7 @@ TOOLS = (
     Tool("newuidmap", "uidmap", "an engine that isn't root needs it for the ids of its steps", rootless=True),
     Tool("newgidmap", "uidmap", "an engine that isn't root needs it for the ids of its steps", rootless=True),
     Tool("mmdebstrap", "mmdebstrap", "base images are built with it when no registry can be reached", needed=False),
+    Tool("qemu-aarch64-static", "qemu-user-static", "steps of other platforms are emulated by it", needed=False),
     Tool("git", "git", "git sources and patches need it", needed=False),
     Tool("runc", "runc", "only the second sandbox backend needs it", needed=False),
 )

@@ -158,6 +158,7 @@ async def open_engine(options: Options, events: Events) -> AsyncIterator[Engine]
     from sealane_engine.protocol.server import Server
     from sealane_engine.protocol.telemetry import EventHooks
     from sealane_engine.sandbox import open_backend
+    from sealane_engine.sandbox.emulation import Emulators
     from sealane_engine.store.store import Store
 
     engine = Engine(options, events)
@@ -173,10 +174,14 @@ async def open_engine(options: Options, events: Events) -> AsyncIterator[Engine]
             open_backend(options.backend, home=options.home, ids=options.ids, events=events)
         )
         trust = TrustLayers(engine.store, await asyncio.to_thread(find_trust))
-        preparer = Preparer(engine.store, engine.secrets, trust)
+        emulators = stack.enter_context(contextlib.closing(Emulators()))
+        preparer = Preparer(engine.store, engine.secrets, trust, emulators)
         engine.services = await stack.enter_async_context(Services(backend, engine.network, preparer, events))
         engine.images = Images(
-            engine.store, events, run=RawRunner(engine.store, backend, engine.network, trust, events)
+            engine.store,
+            events,
+            run=RawRunner(engine.store, backend, engine.network, trust, events, emulators),
+            emulators=emulators,
         )
         stack.push_async_callback(engine.images.close)
         engine.solver = Solver(engine.store, engine.images, events)

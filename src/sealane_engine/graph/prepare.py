@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from sealane_engine.graph.solve import Asker, Solver
     from sealane_engine.host.trust_layer import TrustLayers
+    from sealane_engine.sandbox.emulation import Emulators
     from sealane_engine.secrets.secret import Secrets
     from sealane_engine.store.layers import Staging
     from sealane_engine.store.store import Store
@@ -50,8 +51,9 @@ class Prepared:
 class Preparer:
     """Makes plans. Everything it takes (leases, locks, stagings) goes onto the caller's exit stack."""
 
-    def __init__(self, store: Store, secrets: Secrets, trust: TrustLayers) -> None:
+    def __init__(self, store: Store, secrets: Secrets, trust: TrustLayers, emulators: Emulators) -> None:
         self._store = store
+        self._emulators = emulators
         self.secrets = secrets
         self._trust = trust
 
@@ -96,6 +98,7 @@ class Preparer:
             hostname=hostname,
             no_init=step.no_init,
             privileged=step.privileged,
+            emulator=self._emulators.line(step.platform),
         )
         used = [secret for _, secret in step.secret_env]
         used += [mount.secret for mount in step.mounts if isinstance(mount, MountSecret)]

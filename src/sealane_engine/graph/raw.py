@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sealane_engine.host.trust_layer import TrustLayers
     from sealane_engine.net.network import Network
     from sealane_engine.sandbox.backend import Backend
+    from sealane_engine.sandbox.emulation import Emulators
     from sealane_engine.store.store import Store
     from sealane_engine.store.tree import Tree
 
@@ -30,15 +31,31 @@ HOSTNAME = "catalog"
 class RawRunner:
     """See `images.catalog.build.Run`."""
 
-    def __init__(self, store: Store, backend: Backend, network: Network, trust: TrustLayers, events: Events) -> None:
+    def __init__(
+        self,
+        store: Store,
+        backend: Backend,
+        network: Network,
+        trust: TrustLayers,
+        events: Events,
+        emulators: Emulators,
+    ) -> None:
         self._store = store
         self._backend = backend
         self._network = network
         self._trust = trust
         self._events = events
+        self._emulators = emulators
 
     async def __call__(
-        self, tree: Tree, args: tuple[str, ...], *, env: Mapping[str, str], mounts: tuple[Mount, ...], cwd: str = "/"
+        self,
+        tree: Tree,
+        args: tuple[str, ...],
+        *,
+        env: Mapping[str, str],
+        mounts: tuple[Mount, ...],
+        platform: str,
+        cwd: str = "/",
     ) -> Tree:
         async with AsyncExitStack() as stack:
             staging = self._store.staging(tree)
@@ -54,6 +71,7 @@ class RawRunner:
                 command=Command(args, tuple(env.items()), cwd),
                 mounts=(*own, *mounts),
                 hostname=HOSTNAME,
+                emulator=self._emulators.line(platform),
             )
 
             async def attach(pid: int) -> None:

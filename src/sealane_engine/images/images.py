@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sealane_engine.images.remote import Remote
     from sealane_engine.oci.credentials import Credentials
     from sealane_engine.oci.reference import Reference
+    from sealane_engine.sandbox.emulation import Emulators
     from sealane_engine.store.store import Store
 
 
@@ -35,8 +36,10 @@ ARCHITECTURES = ("amd64", "arm64")
 class Images:
     """Resolves and unpacks base images. `run` runs a command in a sandbox, for the catalog's builds."""
 
-    def __init__(self, store: Store, events: Events, *, run: Run | None = None) -> None:
-        self._store, self._events, self._run = store, events, run
+    def __init__(
+        self, store: Store, events: Events, *, run: Run | None = None, emulators: Emulators | None = None
+    ) -> None:
+        self._store, self._events, self._run, self._emulators = store, events, run, emulators
         self._logins: dict[str, Credentials] = {}
 
     # registries and the catalog are imported when an image is asked for: most sessions of a cached call ask for none
@@ -45,7 +48,7 @@ class Images:
     def _catalog(self) -> Catalog:
         from sealane_engine.images.catalog.build import Catalog
 
-        return Catalog(self._store, self._events, self._run)
+        return Catalog(self._store, self._events, self._run, self._emulators)
 
     @cached_property
     def _remote(self) -> Remote:

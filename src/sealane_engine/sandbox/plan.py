@@ -78,6 +78,7 @@ class Plan:
 
     `privileged` keeps all capabilities inside the user namespace (insecureRootCapabilities).
     `no_init` runs the command as pid 1 instead of below an init named `.init`.
+    `emulator` is the line that registers an emulator with the kernel (see `emulation`), or "" for a native command.
     `mounts` are in the order in which the backend must mount them (parents first).
     """
 
@@ -88,3 +89,4 @@ class Plan:
     no_init: bool = False
     privileged: bool = False
     limits: Limits = Limits()
+    emulator: str = ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from sealane_engine.host.trust_layer import TrustLayers
 from sealane_engine.images.images import Images
 from sealane_engine.net.network import Network
 from sealane_engine.sandbox import open_backend
+from sealane_engine.sandbox.emulation import Emulators
 from sealane_engine.sandbox.ids import ROOT_RANGE
 from sealane_engine.sandbox.plan import Bind, Mount
 from sealane_engine.store.store import Store
@@ -55,7 +56,14 @@ class Built:
         mounts = (Mount("/out", Bind(out.rel)),)
         args = ("sh", "-c", f"({script}) > /out/out 2>&1")
         try:
-            await self.runner(self.tree, args, env=outer, mounts=mounts, cwd=self.config.get("WorkingDir") or "/")
+            await self.runner(
+                self.tree,
+                args,
+                env=outer,
+                mounts=mounts,
+                platform=self.image.platform,
+                cwd=self.config.get("WorkingDir") or "/",
+            )
         except ExecError as error:
             raise AssertionError(f"exit code {error.exit_code}: {(out.path / 'out').read_text()}") from None
         return (out.path / "out").read_text()
@@ -74,7 +82,7 @@ def catalog(shared_home: Path, monkeypatch):
 
     monkeypatch.setattr("sealane_engine.images.remote.Remote.resolve", unreachable)
 
-    async def main(name: str, action) -> Any:
+    async def main(name: str, action, platform: str) -> Any:
         events = Events()
         async with AsyncExitStack() as stack:
             store = stack.enter_context(Store.open(shared_home / "images", ROOT_RANGE))
@@ -82,10 +90,11 @@ def catalog(shared_home: Path, monkeypatch):
             backend = await stack.enter_async_context(
                 open_backend("launcher", home=store.home, ids=ROOT_RANGE, events=events)
             )
-            runner = RawRunner(store, backend, network, TrustLayers(store, find_trust()), events)
-            images = Images(store, events, run=runner)
+            emulators = stack.enter_context(closing(Emulators()))
+            runner = RawRunner(store, backend, network, TrustLayers(store, find_trust()), events, emulators)
+            images = Images(store, events, run=runner, emulators=emulators)
             stack.push_async_callback(images.close)
-            image = await images.resolve(name)
+            image = await images.resolve(name, platform)
             return await action(Built(image, await images.unpack(image), store, runner))
 
-    return lambda name, action: asyncio.run(main(name, action))
+    return lambda name, action, platform="linux/amd64": asyncio.run(main(name, action, platform))

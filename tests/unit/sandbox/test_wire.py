@@ -19,10 +19,12 @@ def test_a_plan_arrives_as_it_was_sent():
         hostname="h",
         privileged=True,
         limits=Limits(9, 10),
+        emulator=":arm64:M::magic:mask:/qemu:F",
     )
     start = wire.wire_start(plan, handshake=True, runtime=("/runc", b"{}"))
     arrived = wire.decode_start(wire.encode(start))
     assert arrived == start
+    assert arrived.emulator == plan.emulator
     assert arrived.command.args == (b"a", b"\xff")
     assert list(arrived.command.env) == [b"A", b"B"]
     assert arrived.command.groups == (2, 3)

@@ -18,6 +18,7 @@ from sealane_engine.images.flight import Flights
 from sealane_engine.images.image import Image, LayerSource
 from sealane_engine.oci import diff, manifest
 from sealane_engine.oci.descriptor import Descriptor
+from sealane_engine.sandbox.emulation import Emulators
 from sealane_engine.sandbox.plan import Bind, Content, Mount
 from sealane_engine.store.tree import Tree
 
@@ -52,7 +53,14 @@ class Run(Protocol):
     """
 
     async def __call__(
-        self, tree: Tree, args: tuple[str, ...], *, env: Mapping[str, str], mounts: tuple[Mount, ...], cwd: str = "/"
+        self,
+        tree: Tree,
+        args: tuple[str, ...],
+        *,
+        env: Mapping[str, str],
+        mounts: tuple[Mount, ...],
+        platform: str,
+        cwd: str = "/",
     ) -> Tree: ...
 
 
@@ -66,8 +74,9 @@ class _Base:
 class Catalog:
     """Builds recipes; concurrent requests for one image, or for one suite's base, share the work."""
 
-    def __init__(self, store: Store, events: Events, run: Run | None) -> None:
+    def __init__(self, store: Store, events: Events, run: Run | None, emulators: Emulators | None = None) -> None:
         self._store, self._events, self._run = store, events, run
+        self._emulators = emulators or Emulators()
         self._images: Flights[None] = Flights()
         self._bases: Flights[_Base] = Flights()
         self._updates: Flights[None] = Flights()
@@ -167,7 +176,13 @@ class Catalog:
         try:
             async with self._store.lock_volume(lists):
                 made = await minbase.build(
-                    suite, architecture, fs=staging.fs, scratch=scratch.fs, lists=lists.path, ids=self._store.ids
+                    suite,
+                    architecture,
+                    fs=staging.fs,
+                    scratch=scratch.fs,
+                    lists=lists.path,
+                    ids=self._store.ids,
+                    emulator=self._emulators.line(f"linux/{architecture}"),
                 )
             layer = await asyncio.to_thread(self._store.commit, staging)
         except BaseException:
@@ -197,10 +212,11 @@ class Catalog:
         mounts = self._mounts(recipe, architecture, lists)
         script = "".join((recipe.before, _INSTALL if recipe.packages else "", recipe.script, _TIDY))
         try:
-            epoch = await self._refresh_lists(tree, lists, mounts)
+            platform = f"linux/{architecture}"
+            epoch = await self._refresh_lists(tree, lists, mounts, platform)
             env = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "SOURCE_DATE_EPOCH": str(epoch), "DEBIAN_FRONTEND": "noninteractive", "LC_ALL": "C.UTF-8", "HOME": "/root"}  # fmt: skip
             args = ("sh", "-eu", "-c", script, "catalog", *recipe.packages)
-            tree = await self._run(tree, args, env=env, mounts=mounts)
+            tree = await self._run(tree, args, env=env, mounts=mounts, platform=platform)
         except ExecError as error:
             words = " | ".join(error.stderr.strip().splitlines()[-4:])
             raise ImageError(
@@ -236,7 +252,7 @@ class Catalog:
             Mount(_ARCHIVES, Bind(archives.rel)),
         )
 
-    async def _refresh_lists(self, tree: Tree, lists: Volume, mounts: tuple[Mount, ...]) -> int:
+    async def _refresh_lists(self, tree: Tree, lists: Volume, mounts: tuple[Mount, ...], platform: str) -> int:
         """Bring the package indexes up to date if they are old; the time of the newest."""
 
         async def update() -> None:
@@ -245,7 +261,8 @@ class Catalog:
                 if not indexes or min(indexes) < time.time() - LISTS_FRESH_SECONDS:
                     assert self._run is not None
                     env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
-                    await self._run(tree, ("apt-get", "-q", "update"), env=env, mounts=mounts)
+                    command = ("apt-get", "-q", "update")
+                    await self._run(tree, command, env=env, mounts=mounts, platform=platform)
 
         await self._updates.join(lists.rel, update)
         return await asyncio.to_thread(minbase.release_time, lists.path)

@@ -97,10 +97,12 @@ class Base:
     epoch: int
 
 
-async def build(suite: str, architecture: str, *, fs: Path, scratch: Path, lists: Path, ids: IdRange) -> Base:
+async def build(
+    suite: str, architecture: str, *, fs: Path, scratch: Path, lists: Path, ids: IdRange, emulator: str = ""
+) -> Base:
     """Bootstrap `suite` into the empty directory `fs`; the package indexes go to `lists` (replaced).
 
-    `scratch` is an empty directory for temporary files; all three belong to the steps' root.
+    `emulator` registers one for a foreign architecture (see `sandbox.emulation`). `scratch` is an empty directory for temporary files; all three belong to the steps' root.
     Raises HostError when mmdebstrap or the keyring is missing, DiskFull, ImageError when the bootstrap failed.
     """
     command = shutil.which("mmdebstrap")
@@ -122,11 +124,11 @@ async def build(suite: str, architecture: str, *, fs: Path, scratch: Path, lists
         # Root inside our own user namespace, so "root" is the mode; /sys stays out, nothing in a minimal base wants it.
         args = (
             command, "--mode=root", "--variant=minbase", "--format=directory", f"--architectures={architecture}",
-            "--skip=chroot/mount/sys", "--skip=cleanup/apt/lists", "--skip=output/dev", "--quiet", *options,
+            "--skip=check/qemu", "--skip=chroot/mount/sys", "--skip=cleanup/apt/lists", "--skip=output/dev", "--quiet", *options,
             suite, str(fs), sources.name,
         )  # fmt: skip
         env = {"PATH": os.environ.get("PATH", os.defpath), "TMPDIR": str(scratch), "SOURCE_DATE_EPOCH": str(EPOCH), "LC_ALL": "C.UTF-8"}  # fmt: skip
-        code, output = await userns.run(args, ids, env=env, cwd=scratch)
+        code, output = await userns.run(args, ids, env=env, cwd=scratch, emulator=emulator)
     if code != 0:
         raise ImageError(
             f"building a base of Debian {suite} failed: {_last_words(output)}",

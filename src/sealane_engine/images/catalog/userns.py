@@ -21,8 +21,12 @@ if TYPE_CHECKING:
 CHILD = Path(__file__).with_name("userns_child.py")
 
 
-async def run(args: tuple[str, ...], ids: IdRange, *, env: Mapping[str, str], cwd: Path) -> tuple[int, str]:
+async def run(
+    args: tuple[str, ...], ids: IdRange, *, env: Mapping[str, str], cwd: Path, emulator: str = ""
+) -> tuple[int, str]:
     """Run `args` to its end; its exit code and its output (both streams). Killed when the caller is cancelled.
+
+    `emulator` is a line for the namespace's own binfmt_misc, or empty.
 
     Raises HostError when the kernel gives no user namespace.
     """
@@ -30,7 +34,7 @@ async def run(args: tuple[str, ...], ids: IdRange, *, env: Mapping[str, str], cw
     go_read, go_write = os.pipe()
     try:
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-I", str(CHILD), str(ready_write), str(go_read), *args,
+            sys.executable, "-I", str(CHILD), str(ready_write), str(go_read), emulator, *args,
             stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
             env=dict(env), cwd=cwd, pass_fds=(ready_write, go_read),
         )  # fmt: skip

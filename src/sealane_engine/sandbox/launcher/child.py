@@ -8,7 +8,7 @@ import socket
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
-from sealane_engine.linux import capabilities, namespaces, process
+from sealane_engine.linux import binfmt, capabilities, namespaces, process
 from sealane_engine.sandbox.launcher import command, init, root, runtime, wire
 
 if TYPE_CHECKING:
@@ -51,11 +51,14 @@ class Child:
         self._policy = policy
         self._arguments = arguments
         self._handles = handles
+        self._held: tuple[int, ...] = ()
 
     def start(self, request: Start) -> NoReturn:
         """Be a sandbox's pid 1."""
         try:
             self._enter()
+            if request.emulator:
+                self._emulate(request.emulator)
             process.set_name(".init")
             process.set_arguments(self._arguments, b".init")
             namespaces.unshare(namespaces.NEWCGROUP)
@@ -66,6 +69,11 @@ class Child:
             self._command(request)
         except BaseException as error:  # noqa: BLE001 (nothing may get back into the launcher's code)
             self._fail(error)
+
+    def _emulate(self, line: str) -> None:
+        """Before the host's paths go: the kernel opens the emulator now, and keeps it for as long as init holds this."""
+        self._held = (binfmt.mount(),)
+        binfmt.register(self._held[0], line)
 
     def _below(self, request: Start) -> None:
         """The command is to be pid 1: in a pid namespace inside this one, which dies with this one's pid 1.
@@ -184,7 +192,7 @@ class Child:
     def _become_init(self, pid: int, staged: Sequence[int] = ()) -> NoReturn:
         """Keep nothing but what forwarding signals needs, and freezing the mounts `staged` at the end."""
         first = 0
-        for kept in sorted((_REPLY, *staged) if staged else ()):
+        for kept in sorted((_REPLY, *staged, *self._held) if staged else self._held):
             os.closerange(first, kept)
             first = kept + 1
         os.closerange(first, command.OPEN_FILES)

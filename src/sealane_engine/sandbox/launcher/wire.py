@@ -64,6 +64,7 @@ class Start(NamedTuple):
     handshake: bool
     runtime: str
     runc: bytes
+    emulator: str
 
 
 class Exec(NamedTuple):
@@ -128,6 +129,7 @@ def wire_start(plan: Plan, *, handshake: bool, runtime: tuple[str, bytes]) -> St
         handshake=handshake,
         runtime=runtime[0],
         runc=runtime[1],
+        emulator=plan.emulator,
     )
 
 
