@@ -210,6 +210,33 @@ class BuildConfig(Model):
     tarball: bool = True
 
 
+class PublishConfig(Model):
+    """Where images go and who signs them. `registry` and `name` (else REGISTRY and IMAGE_NAME) make the repository.
+
+    `builder` is the id that provenance gives the builder. `kms` names a key that a KMS keeps, as cosign does
+    (`awskms://…`); `cosign` is the image whose `cosign` then signs.
+    """
+
+    registry: str = ""
+    name: str = ""
+    builder: str = ""
+    kms: str = ""
+    cosign: str = ""
+
+
+class VerifyConfig(Model):
+    """What `sealane verify` asks of an image. `key` is the public key's file; the rest is asked for when it is set.
+
+    `builder` is the builder's id, `source` a pattern for the repository (`owner/*`), `bases` patterns for base images.
+    """
+
+    key: Inside | None = None
+    require: tuple[Literal["signature", "provenance", "sbom"], ...] = ("signature", "provenance", "sbom")
+    builder: str = ""
+    source: str = ""
+    bases: tuple[str, ...] = ()
+
+
 class Waiver(Model):
     """A finding that is accepted until the end of a day: by its fingerprint, or by rule and path (a pattern)."""
 
@@ -295,6 +322,8 @@ class Config(Model):
     scan: ScanConfig = ScanConfig()
     services: ServicesConfig = ServicesConfig()
     build: BuildConfig = BuildConfig()
+    publish: PublishConfig = PublishConfig()
+    verify: VerifyConfig = VerifyConfig()
     frontend: FrontendConfig = FrontendConfig()
     gates: GatesConfig = GatesConfig()
 

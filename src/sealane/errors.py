@@ -10,6 +10,8 @@ SealaneError                message, reason (a slug that tests assert), hint (wh
 │   └── ExecFailed          a command ended with an exit code that wasn't expected, which becomes ours
 ├── ModuleNotFound          there is no dagger.json where one was looked for
 ├── ReportUnreadable        a tool's report is missing or isn't what the tool promises
+├── RegistryFailed          a registry refused, or couldn't be reached
+├── NotVerified             an image lacks what the policy asks for, or what it has is forged
 ├── PipelineFailed          the pipeline ran to its end and a stage or gate failed: read the report
 │   ├── StageFailed         one stage failed
 │   └── NotScanned          a scanner could not run, which is never the same as clean
@@ -86,6 +88,14 @@ class ModuleNotFound(SealaneError):
 
 class ReportUnreadable(SealaneError):
     reason = "report-unreadable"
+
+
+class RegistryFailed(SealaneError):
+    reason = "registry-failed"
+
+
+class NotVerified(SealaneError):
+    reason = "not-verified"
 
 
 class PipelineFailed(SealaneError):

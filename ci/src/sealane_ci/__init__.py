@@ -10,5 +10,6 @@ from pathlib import Path
 # The pipeline is a package of this repository, not an installed one: an engine mounts both side by side.
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "src"))
 
+from sealane_ci.build import Build as Build
 from sealane_ci.main import Sealane as Sealane
 from sealane_ci.main import StageRun as StageRun

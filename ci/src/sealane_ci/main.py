@@ -15,6 +15,7 @@ from dagger import DefaultPath, Doc, Ignore, check, field, function, object_type
 
 from sealane.report import runs
 from sealane.stages import build, project
+from sealane_ci.build import Build
 from sealane_ci.errors import told
 
 IGNORED = [
@@ -39,9 +40,9 @@ class StageRun:
     files: dagger.Directory
 
     @classmethod
-    async def of(cls, name: str, source: dagger.Directory, categories: Sequence[str] = ()) -> Self:
+    async def of(cls, name: str, source: dagger.Directory, context: str, categories: Sequence[str] = ()) -> Self:
         with told():
-            run = await runs.one(name, source, categories)
+            run = await runs.one(name, source, context, categories)
             return cls(
                 name=name,
                 outcome=run.results[0].verdict,
@@ -67,9 +68,9 @@ class StageRun:
             runs.must_have_passed(self.name, passed=self.passed, text=self.text)
 
 
-async def must_pass(name: str, source: dagger.Directory) -> None:
+async def must_pass(name: str, source: dagger.Directory, context: str) -> None:
     with told():
-        runs.passed(await runs.one(name, source))
+        runs.passed(await runs.one(name, source, context))
 
 
 @object_type
@@ -82,12 +83,13 @@ class Sealane:
         DefaultPath("/"),
         Ignore(IGNORED),
     ]
+    context: Annotated[str, Doc("Why this runs and on what, as `sealane context --json` says it")] = ""
 
     @function(cache="never")
     async def pipeline(self, categories: Categories = None) -> str:
         """Run every stage and every gate; the summary, or failure with the summary."""
         with told():
-            return runs.passed(await runs.whole(self.source, categories or ()))
+            return runs.passed(await runs.whole(self.source, self.context, categories or ()))
 
     @function(cache="never")
     async def run(self, categories: Categories = None) -> str:
@@ -98,65 +100,65 @@ class Sealane:
     async def report(self, categories: Categories = None) -> dagger.Directory:
         """Run every stage; all reports, logs and run.json. Never fails for what was found."""
         with told():
-            return runs.directory(await runs.whole(self.source, categories or ()))
+            return runs.directory(await runs.whole(self.source, self.context, categories or ()))
 
     @function(cache="never")
     async def lint(self) -> StageRun:
         """black, isort, flake8, mypy and bandit, and the frontend's lint script."""
-        return await StageRun.of("lint", self.source)
+        return await StageRun.of("lint", self.source, self.context)
 
     @function(cache="never")
     async def test(self, categories: Categories = None) -> StageRun:
         """Unit tests, integration tests beside services, the frontend's; e2e and performance tests on request."""
-        return await StageRun.of("test", self.source, categories or ())
+        return await StageRun.of("test", self.source, self.context, categories or ())
 
     @function(cache="never")
     async def scan(self) -> StageRun:
         """Semgrep over the code, and secrets over every file."""
-        return await StageRun.of("scan", self.source)
+        return await StageRun.of("scan", self.source, self.context)
 
     @function(cache="never")
-    async def build(self) -> StageRun:
-        """The Dockerfile into an image, which is started and must be healthy."""
-        return await StageRun.of("build", self.source)
+    async def build(self) -> Build:
+        """The Dockerfile into an image, which is started and must be healthy; what it is, and publishing it."""
+        return Build(source=self.source, context=self.context)
 
     @function(cache="never")
     async def sbom(self) -> StageRun:
         """What is in the image, as SPDX JSON."""
-        return await StageRun.of("sbom", self.source)
+        return await StageRun.of("sbom", self.source, self.context)
 
     @function(cache="never")
     async def image(self) -> dagger.Container:
         """The image alone, neither started nor tested."""
         with told():
-            return build.image(await project.read(self.source))
+            return await build.image(await project.read(self.source, self.context))
 
     @function(cache="never")
     @check
     async def check_lint(self) -> None:
         """Fail if lint does not pass."""
-        await must_pass("lint", self.source)
+        await must_pass("lint", self.source, self.context)
 
     @function(cache="never")
     @check
     async def check_test(self) -> None:
         """Fail if test does not pass."""
-        await must_pass("test", self.source)
+        await must_pass("test", self.source, self.context)
 
     @function(cache="never")
     @check
     async def check_scan(self) -> None:
         """Fail if scan does not pass."""
-        await must_pass("scan", self.source)
+        await must_pass("scan", self.source, self.context)
 
     @function(cache="never")
     @check
     async def check_build(self) -> None:
         """Fail if build does not pass."""
-        await must_pass("build", self.source)
+        await must_pass("build", self.source, self.context)
 
     @function(cache="never")
     @check
     async def check_sbom(self) -> None:
         """Fail if sbom does not pass."""
-        await must_pass("sbom", self.source)
+        await must_pass("sbom", self.source, self.context)

@@ -114,6 +114,7 @@ class EngineProcess:
             *("--home", str(home(options.environ))),
             *("--events-fd", str(writing)),
             *("--workdir", str(Path.cwd())),
+            *(word for grant in options.environ.get("SEALANE_ALLOW", "").split() for word in ("--allow", grant)),
         ]
         try:
             self.process = _start(command, options.environ, writing, own_stdin=own_stdin)

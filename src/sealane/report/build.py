@@ -45,6 +45,7 @@ def stage_row(result: StageResult, began: float = 0.0) -> StageRow:
         start=round(max(0.0, result.started - began), 3) if result.started else None,
         seconds=result.seconds,
         figures=dict(result.figures),
+        outputs=dict(result.outputs),
         notes=list(result.notes),
         findings=[_finding(f) for f in result.findings],
         tests=[_test(t) for t in result.tests if t.outcome is not TestOutcome.PASSED],

@@ -96,6 +96,7 @@ class StageRow(Row):
     start: float | None = None
     seconds: float
     figures: dict[str, float] = {}
+    outputs: dict[str, str] = {}
     notes: list[str] = []
     findings: list[FindingRow] = []
     tests: list[TestRow] = []

@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     import dagger
 
 
-async def whole(source: dagger.Directory, categories: Sequence[str] = ()) -> pipeline.Run:
+async def whole(source: dagger.Directory, context: str = "", categories: Sequence[str] = ()) -> pipeline.Run:
     """The whole pipeline over `source`, with the tests of these categories. Raises ConfigError."""
-    return await pipeline.run(await _project(source, categories))
+    return await pipeline.run(await _project(source, context, categories))
 
 
-async def one(name: str, source: dagger.Directory, categories: Sequence[str] = ()) -> pipeline.Run:
+async def one(name: str, source: dagger.Directory, context: str = "", categories: Sequence[str] = ()) -> pipeline.Run:
     """One stage alone, as a run of its own."""
-    return await pipeline.run_alone(name, await _project(source, categories))
+    return await pipeline.run_alone(name, await _project(source, context, categories))
 
 
-async def _project(source: dagger.Directory, categories: Sequence[str]) -> project.Project:
-    found = await project.read(source)
+async def _project(source: dagger.Directory, context: str, categories: Sequence[str]) -> project.Project:
+    found = await project.read(source, context)
     return replace(found, config=found.config.with_categories(categories))
 
 

@@ -8,6 +8,7 @@ import anyio
 import dagger
 from dagger import dag
 
+from sealane.attest import metadata, packed
 from sealane.stages import dockerfile, started, steps
 from sealane.stages.result import Outcome, StageResult, not_run
 
@@ -26,11 +27,21 @@ async def nothing_to_do(project: Project) -> str:
     return "" if project.has(project.config.build.dockerfile) else f"no {project.config.build.dockerfile}"
 
 
-def image(project: Project) -> dagger.Container:
-    """The image, built for the engine's own platform."""
+async def image(project: Project) -> dagger.Container:
+    """The image, built for the engine's own platform, with its labels."""
     build = project.config.build
-    arguments = [dagger.BuildArg(name=name, value=value) for name, value in build.args.items()]
-    return project.source.docker_build(dockerfile=build.dockerfile, target=build.target, build_args=arguments)
+    declared = dockerfile.arguments(await project.source.file(build.dockerfile).contents())
+    values = metadata.arguments(project.context, declared, build.args)
+    arguments = [dagger.BuildArg(name=name, value=value) for name, value in values.items()]
+    built = project.source.docker_build(dockerfile=build.dockerfile, target=build.target, build_args=arguments)
+    for name, value in metadata.labels(project.config.publish, project.pyproject, project.context).items():
+        built = built.with_label(name, value).with_annotation(name, value)
+    return built
+
+
+async def images(project: Project) -> tuple[dagger.Container, ...]:
+    """The image of each platform."""
+    return (await image(project),)
 
 
 def tarball(built: dagger.Container) -> dagger.File:
@@ -43,7 +54,7 @@ async def run(project: Project) -> StageResult:
     if nothing:
         return not_run(NAME, nothing)
     try:
-        built = await image(project).sync()
+        built = await (await image(project)).sync()
     except dagger.QueryError as error:
         return _cannot_build(error)
     facts = dockerfile.read(
@@ -54,13 +65,23 @@ async def run(project: Project) -> StageResult:
     if project.config.build.tarball:
         report = report.with_file(TARBALL, archive)
     size = await archive.size()
+    outputs = await _outputs(project)
     wrong, said = await _try(built, project, facts)
     if wrong:
         log = await _diagnose(built, project)
         report = report.with_new_file(f"{_LOGS}/{ALIAS}.txt", log + "\n")
         notes = (f"the image's log:\n{steps.last_lines(log)}",) if log else ()
         return StageResult(NAME, Outcome.FAILED, wrong, report=report, notes=notes, figures={"image bytes": size})
-    return StageResult(NAME, Outcome.RAN, report=report, notes=(said,), figures={"image bytes": size}, image=built)
+    return StageResult(
+        NAME, Outcome.RAN, report=report, notes=(said,), figures={"image bytes": size}, image=built, outputs=outputs
+    )
+
+
+async def _outputs(project: Project) -> dict[str, str]:
+    """What comes after may want to know: the digest that publishing would push, and its tags."""
+    digest = (await packed.read(await images(project))).top.digest
+    found = {"digest": digest, "tags": " ".join(metadata.tags(project.context))}
+    return {name: value for name, value in found.items() if value}
 
 
 def _cannot_build(error: dagger.QueryError) -> StageResult:

@@ -68,6 +68,12 @@ def read(text: str, target: str = "") -> Facts:
     return Facts(last.healthcheck, tuple(last.ports)) if last else Facts()
 
 
+def arguments(text: str) -> frozenset[str]:
+    """The names that it declares with ARG."""
+    declared = (rest.split() for word, rest in instructions(text) if word == "ARG")
+    return frozenset(part.partition("=")[0] for parts in declared for part in parts)
+
+
 def instructions(text: str) -> Iterator[tuple[str, str]]:
     """Instruction and the rest of its (joined) line; comments and the bodies of heredocs are left out."""
     lines = iter(text.splitlines())

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import posixpath
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from sealane.config import Config, parse
+from sealane.vendors.model import Context
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -41,6 +42,7 @@ class Project:
     files: frozenset[str]
     python: tuple[str, ...]
     pyproject: dict[str, Any]
+    context: Context = field(default_factory=lambda: Context.from_json(""))
 
     def has(self, path: str) -> bool:
         return path in self.files
@@ -153,14 +155,15 @@ def _is_apart(folder: str) -> bool:
     return posixpath.basename(folder) in _NOT_PACKAGES
 
 
-async def read(source: dagger.Directory) -> Project:
-    """Look into `source`. Raises ConfigError when its configuration can't work."""
+async def read(source: dagger.Directory, context: str = "") -> Project:
+    """Look into `source`, which the context (JSON) says where it is from. Raises ConfigError when its configuration can't work."""
     listed = await source.glob("**")
     files = frozenset(f for f in listed if not f.endswith("/") and FOREIGN.isdisjoint(f.split("/")))
     pyproject = await _contents(source, files, "pyproject.toml")
     config = parse(pyproject, await _contents(source, files, "sealane.toml"))
     python = tuple(sorted(f for f in files if f.endswith(".py")))
-    return Project(source, config, files, python, tomllib.loads(pyproject) if pyproject else {})
+    table = tomllib.loads(pyproject) if pyproject else {}
+    return Project(source, config, files, python, table, Context.from_json(context))
 
 
 async def _contents(source: dagger.Directory, files: frozenset[str], name: str) -> str | None:

@@ -31,6 +31,7 @@ class StageResult:
     `broken` marks a stage that should have run and could not (no network, a tool that can't be installed): it counts as
     a failure unless the configuration accepts it by name. A stage with nothing to do is NOT_RUN and not broken.
     `notes` are lines for the reader; `figures` are numbers by name (`coverage` in percent, `tests`, `image bytes`).
+    `outputs` are what a CI system hands on (`digest`, `tags` with spaces between).
     `started` is seconds since the epoch, 0 when nobody noted it. `excused` is why a stage that passes would have failed,
     had its findings counted.
     """
@@ -48,6 +49,7 @@ class StageResult:
     image: dagger.Container | None = None
     started: float = 0.0
     coverage: tuple[FileCoverage, ...] = ()
+    outputs: Mapping[str, str] = field(default_factory=dict)
     excused: str = ""
 
     @property

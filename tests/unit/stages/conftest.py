@@ -10,6 +10,10 @@ BANDIT_CLEAN = '{"results": []}'
 JUNIT = '<testsuites><testsuite name="pytest"><testcase classname="tests.unit.test_a" name="test_one" time="0.1"/></testsuite></testsuites>'
 COVERAGE = '<?xml version="1.0" ?>\n<coverage version="7" lines-valid="100" lines-covered="91" branches-valid="0" branches-covered="0"></coverage>'
 SARIF = '{"runs": [{"tool": {"driver": {"name": "Semgrep", "rules": []}}, "results": []}]}'
+SPDX = """{"creationInfo": {"creators": ["Tool: syft"]}, "packages": [{"SPDXID": "I"}, {"SPDXID": "P"}],
+"relationships": [{"spdxElementId": "SPDXRef-DOCUMENT", "relatedSpdxElement": "I", "relationshipType": "DESCRIBES"}]}"""
+LAYOUT = """{"manifest": "", "top": {"mediaType": "application/vnd.oci.image.manifest.v1+json", "size": 9,
+"digest": "sha256:0000000000000000000000000000000000000000000000000000000000000001"}}"""
 SERVICES = "[tool.sealane.services.postgres]\ndatabase = 'sutazai_test'\n[tool.sealane.services.redis]\n"
 FILES = {
     "pyproject.toml": SERVICES,
@@ -38,7 +42,8 @@ def engine_run():
                 engine.on("pytest", "tests/integration/", files={"/reports/junit-integration.xml": JUNIT})
                 for name in ("semgrep", "secrets"):
                     engine.on("semgrep", f"/reports/{name}.sarif", files={f"/reports/{name}.sarif": SARIF})
-                engine.on("syft", files={"/reports/sbom.spdx.json": '{"packages": [{}, {}]}'})
+                engine.on("syft", files={"/reports/sbom.spdx.json": SPDX, "/reports/sbom.cdx.json": "{}"})
+                engine.on("/sealane/manifests.py", stdout=LAYOUT)
                 engine.on("/sealane/probe.py", stdout="GET /health: 200 ok\n")
                 found = await project.read(engine.directory({**files, **changes}))
                 return await body(engine, found)

@@ -44,7 +44,7 @@ async def of(project: Project, instance: str) -> Application:
 
 async def _image(project: Project, instance: str) -> tuple[dagger.Service, int]:
     try:
-        built = await build.image(project).sync()
+        built = await (await build.image(project)).sync()
     except dagger.QueryError as error:
         reason = f"the image can't be built: {steps.reason_of(error)}"
         raise steps.CannotRunError(reason, steps.log_of(error)) from None

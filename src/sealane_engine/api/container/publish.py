@@ -88,5 +88,5 @@ def _check_base(ctx: Context, base: Image, address: str) -> None:
             f"{address} would be made on {base.ref}, which its registry never served: "
             f"it was built here from Debian packages (catalog {base.catalog})",
             reason="catalog-base",
-            hint=f"make its registry reachable, or start the engine with --allow catalog:{base.catalog}",
+            hint=f"make its registry reachable, or allow it by name: SEALANE_ALLOW=catalog:{base.catalog}",
         )
