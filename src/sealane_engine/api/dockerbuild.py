@@ -5,14 +5,17 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
+from sealane_engine.api.http import fetched_file
 from sealane_engine.api.paths import seen_directory
 from sealane_engine.api.query import default_platform
 from sealane_engine.api.registry import Context, Fields
 from sealane_engine.api.values import Container, Directory, config_from_oci, join
-from sealane_engine.errors import NotFound, Unsupported
+from sealane_engine.dockerfile.errors import bad
+from sealane_engine.errors import EngineError, NotFound, Unsupported
 from sealane_engine.graph.operation import (
     Copy,
     CopyFiles,
@@ -33,7 +36,7 @@ from sealane_engine.graph.operation import (
 )
 
 if TYPE_CHECKING:
-    from sealane_engine.dockerfile.build import CopyStep, RunStep
+    from sealane_engine.dockerfile.builder import CopyStep, RunStep
     from sealane_engine.dockerfile.mounts import RunMount
     from sealane_engine.secrets.secret import Secret
 
@@ -56,6 +59,7 @@ async def docker_build(
     ssh: Any = None,
 ) -> Container:
     from sealane_engine.dockerfile.build import Options, build
+    from sealane_engine.dockerfile.checks import check
     from sealane_engine.dockerfile.plan import find_target, plan
 
     if ssh is not None:
@@ -64,10 +68,13 @@ async def docker_build(
     arguments = {each["name"]: each["value"] for each in buildArgs or ()}
     text, context = await _read(ctx, self, dockerfile)
     planned = plan(text, arguments, build_platform=default_platform(), target_platform=wanted)
-    builder = GraphBuilder(ctx, context, {each.name: each for each in secrets or ()}, no_init=noInit)
+    for each in check(text, planned):
+        ctx.engine.events.emit("warning", ctx.client.labels, message=f"{dockerfile}: {each}", reason="dockerfile-check")
+    builder = GraphBuilder(ctx, context, {each.name: each for each in secrets or ()}, dockerfile, no_init=noInit)
     options = Options(arguments, default_platform(), wanted)
     built = await build(builder, planned, find_target(planned, target), options)
-    return Container(root=built.state, config=config_from_oci(built.config), platform=wanted)
+    config = replace(config_from_oci(built.config), author=built.author)
+    return Container(root=built.state, config=config, platform=wanted)
 
 
 async def _read(ctx: Context, self: Directory, dockerfile: str) -> tuple[str, Operation]:
@@ -100,6 +107,7 @@ class GraphBuilder:
     ctx: Context
     context: Operation
     secrets: Mapping[str, Secret]
+    file: str = "Dockerfile"
     no_init: bool = False
 
     async def scratch(self, platform: str) -> Operation:  # noqa: ARG002  (what is empty has no platform)
@@ -109,39 +117,52 @@ class GraphBuilder:
         image = await self.ctx.engine.images.resolve(ref, platform, labels=self.ctx.client.labels)
         return ImageTree(image), image.config.get("config") or {}
 
-    async def make_directory(self, state: Operation, path: str) -> Operation:
-        return state if path == "/" else Edit(state, MakeDirectory(path))
+    async def make_directory(self, state: Operation, path: str, owner: str) -> Operation:
+        return state if path == "/" else Edit(state, MakeDirectory(path, owner=owner))
 
     async def copy(self, state: Operation, step: CopyStep[Operation]) -> Operation:
-        if step.urls:
-            raise Unsupported(
-                f"line {step.line} of the Dockerfile: ADD {step.urls[0]} (a URL) is not implemented by the embedded engine",
-                hint="fetch it in a RUN step",
+        if step.paths or step.files or not step.urls:
+            source = Ref(self.context if step.source is None else step.source)
+            state = Edit(state, _action(step, source))
+        for url in step.urls:
+            fetched = await self._fetched(url, step)
+            alone = replace(step, paths=(fetched.path.lstrip("/"),), files=(), exclude=(), parents=False)
+            state = Edit(state, _action(alone, Ref(fetched.tree)))
+        return state
+
+    async def _fetched(self, url: str, step: CopyStep[Operation]) -> Ref:
+        parsed = urlsplit(url)
+        name = posixpath.basename(parsed.path)
+        if not name and step.dest.endswith("/"):
+            raise bad(step.line, f"can't determine a file name from {url}", hint="name a file as the destination")
+        try:
+            return await fetched_file(
+                self.ctx, url, name or "file", None, step.checksum, self._header(parsed.hostname or "")
             )
-        action = CopyFiles(
-            Ref(self.context if step.source is None else step.source),
-            step.paths,
-            step.dest,
-            owner=step.owner,
-            mode=step.mode,
-            exclude=step.exclude,
-            parents=step.parents,
-            unpack=step.unpack,
-            files=step.files,
-            line=step.line,
-        )
-        return Edit(state, action)
+        except EngineError as error:
+            error.message = f"{self.file}:{step.line}: ADD {url}: {error.message}"
+            raise
+
+    def _header(self, host: str) -> str:
+        """What the secrets say for a server: a whole header, or a token."""
+        whole, token = (self.secrets.get(f"HTTP_AUTH_{kind}_{host}") for kind in ("HEADER", "TOKEN"))
+        if whole is not None:
+            return self.ctx.engine.secrets.reveal(whole).decode()
+        return f"Bearer {self.ctx.engine.secrets.reveal(token).decode()}" if token is not None else ""
 
     async def run(self, state: Operation, step: RunStep[Operation], platform: str) -> Operation:
-        if step.network not in ("", "default"):
+        if step.network == "host":
             raise Unsupported(
-                f"line {step.line} of the Dockerfile: RUN --network={step.network} is not implemented by the embedded engine"
+                f"{self.file}:{step.line}: RUN --network=host: a step never gets the host's network",
+                hint="take the flag out; bind what it needs as a service",
             )
-        self.ctx.engine.allow_privileged(step.security == "insecure", f"line {step.line}: RUN --security=insecure")
+        self.ctx.engine.allow_privileged(
+            step.security == "insecure", f"{self.file}:{step.line}: RUN --security=insecure"
+        )
         mounts: list[StepMount] = []
         secret_env: list[tuple[str, Secret]] = []
         for index, mount in enumerate(step.mounts):
-            mounts += await self._mount(index, mount, step, secret_env)
+            mounts += self._mount(index, mount, step, secret_env)
         if step.script is not None:
             path, content = step.script
             name = "/" + posixpath.basename(path)
@@ -158,33 +179,34 @@ class GraphBuilder:
             privileged=step.security == "insecure",
             no_init=self.no_init,
             platform=platform,
+            network="none" if step.network == "none" else "",
+            origin=f"{self.file}:{step.line}: {step.text.partition(chr(10))[0]}",
         )
         return Output(command)
 
-    async def _mount(
+    def _mount(
         self, index: int, mount: RunMount, step: RunStep[Operation], secret_env: list[tuple[str, Secret]]
     ) -> list[StepMount]:
         owner = "" if mount.uid is None and mount.gid is None else f"{mount.uid or 0}:{mount.gid or 0}"
         match mount.kind:
             case "bind":
-                return [await self._bind(mount, step.sources.get(index, self.context))]
+                at = Ref(step.sources.get(index, self.context), join("/", mount.source))
+                return [MountTree(mount.target, at, kind="any", read_only=mount.read_only)]
             case "cache":
                 source = step.sources.get(index)
                 seed = None if source is None else Ref(source, join("/", mount.source))
                 sharing = mount.sharing.upper()
-                return [MountCache(mount.target, mount.id, CACHES, sharing, seed, owner)]
+                return [MountCache(mount.target, mount.id, CACHES, sharing, seed, owner, mount.mode, mount.read_only)]
             case "tmpfs":
                 return [MountTemp(mount.target, mount.size)]
             case "secret":
                 return self._secret(mount, step, owner, secret_env)
-        raise Unsupported(f"line {step.line} of the Dockerfile: RUN --mount=type={mount.kind} is not implemented")
-
-    async def _bind(self, mount: RunMount, source: Operation) -> MountTree:
-        at = Ref(source, join("/", mount.source))
-        view = await self.ctx.engine.solver.see(at, self.ctx.asker)
-        entry = view.stat(at.path)
-        kind = "file" if entry is not None and entry.kind == "file" else "directory"
-        return MountTree(mount.target, at, kind=kind, read_only=mount.read_only)
+            case "ssh" if not mount.required:
+                return []  # as when nobody passes an agent
+        raise Unsupported(
+            f"{self.file}:{step.line}: RUN --mount=type=ssh,required=true: there is no agent to pass on yet",
+            hint="mount a key as a secret",
+        )
 
     def _secret(
         self, mount: RunMount, step: RunStep[Operation], owner: str, secret_env: list[tuple[str, Secret]]
@@ -193,7 +215,7 @@ class GraphBuilder:
         if secret is None:
             if mount.required:
                 raise NotFound(
-                    f"line {step.line} of the Dockerfile: secret {mount.id}: not found",
+                    f"{self.file}:{step.line}: secret {mount.id}: not found",
                     reason="secret-not-found",
                     hint="pass a secret of that name to dockerBuild(secrets)",
                 )
@@ -203,3 +225,19 @@ class GraphBuilder:
         if not mount.target:
             return []
         return [MountSecret(mount.target, secret, owner, 0o400 if mount.mode is None else mount.mode)]
+
+
+def _action(step: CopyStep[Operation], source: Ref) -> CopyFiles:
+    return CopyFiles(
+        source,
+        step.paths,
+        step.dest,
+        owner=step.owner,
+        mode=step.mode,
+        exclude=step.exclude,
+        parents=step.parents,
+        unpack=step.unpack,
+        files=step.files,
+        link=step.link,
+        line=step.line,
+    )

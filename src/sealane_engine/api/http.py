@@ -33,10 +33,18 @@ async def http(
     authHeader: Secret | None = None,
     experimentalServiceHost: Service | None = None,
 ) -> File:
-    from sealane_engine.http.fetch import check_digest, fetch, file_name
-
     if experimentalServiceHost is not None:
         raise Unsupported("http(experimentalServiceHost) is not implemented by the embedded engine")
+    header = ctx.engine.secrets.reveal(authHeader).decode() if authHeader else ""
+    return File(await fetched_file(ctx, url, name, permissions, checksum or "", header))
+
+
+async def fetched_file(
+    ctx: Context, url: str, name: str | None, permissions: int | None, checksum: str, header: str
+) -> Ref:
+    """The file at an address, alone in a tree."""
+    from sealane_engine.http.fetch import check_digest, fetch, file_name
+
     called = name or file_name(url)
     if "/" in called or called in (".", ".."):
         raise InvalidInput(f"{called!r} is no file name", reason="bad-name", hint="give a name without slashes")
@@ -44,7 +52,7 @@ async def http(
     fetched = await fetch(
         store,
         url,
-        header=ctx.engine.secrets.reveal(authHeader).decode() if authHeader else "",
+        header=header,
         checksum=check_digest(checksum) if checksum else "",
         own_machine=ctx.client.extra.get("workdir") is not None,
     )
@@ -62,4 +70,4 @@ async def http(
         await asyncio.to_thread(write, folder)
 
     inputs = (("content", fetched.digest), ("name", called), ("mode", mode), ("seconds", fetched.seconds))
-    return File(Ref(Filled("http", inputs, fill), f"/{called}"))
+    return Ref(Filled("http", inputs, fill), f"/{called}")

@@ -73,6 +73,8 @@ class Config:
     stop_signal: str = ""
     healthcheck: Healthcheck | None = None
     onbuild: tuple[str, ...] = ()
+    shell: tuple[str, ...] = ()
+    author: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +200,7 @@ def join(base: str, path: str) -> str:
 def config_from_oci(config: Mapping[str, Any]) -> Config:
     """Read the `config` object of an OCI image configuration."""
     ports = tuple(
-        Port(int(name.split("/")[0]), "UDP" if name.endswith("/udp") else "TCP")
+        Port(int(name.partition("/")[0]), (name.partition("/")[2] or "tcp").upper())
         for name in config.get("ExposedPorts") or {}
     )
     return Config(
@@ -213,6 +215,7 @@ def config_from_oci(config: Mapping[str, Any]) -> Config:
         stop_signal=config.get("StopSignal") or "",
         healthcheck=_healthcheck_from_oci(config.get("Healthcheck") or {}),
         onbuild=tuple(config.get("OnBuild") or ()),
+        shell=tuple(config.get("Shell") or ()),
     )
 
 
@@ -246,6 +249,7 @@ def config_to_oci(config: Config) -> dict[str, Any]:
         "Labels": dict(config.labels),
         "StopSignal": config.stop_signal,
         "OnBuild": list(config.onbuild),
+        "Shell": list(config.shell),
         "Healthcheck": check
         and {
             "Test": ["CMD-SHELL" if check.shell else "CMD", *check.args],

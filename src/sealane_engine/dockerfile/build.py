@@ -5,25 +5,27 @@ from __future__ import annotations
 import asyncio
 import posixpath
 import re
+import signal
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic
 
+from sealane_engine.dockerfile import heredocs, parse
 from sealane_engine.dockerfile import instructions as ins
 from sealane_engine.dockerfile import mounts as run_mounts
-from sealane_engine.dockerfile import parse
+from sealane_engine.dockerfile.builder import Builder, CopyStep, RunStep, S
 from sealane_engine.dockerfile.errors import bad
-from sealane_engine.dockerfile.plan import find_stage, needed, platform_arguments
+from sealane_engine.dockerfile.plan import find_source, find_stage, needed, platform_arguments
 from sealane_engine.dockerfile.words import WordError, expand, expand_document, expand_words
-from sealane_engine.errors import InvalidInput
+from sealane_engine.errors import Unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-S = TypeVar("S")
-"""A root file system, as the builder has it: a value that is never changed. It may be lazy."""
-
 DEFAULT_SHELL = ("/bin/sh", "-c")
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_URL = re.compile(r"https?://(?![^#?]*\.git(?:[#?]|$))")
+_GIT = re.compile(r"git@|git://|ssh://|https?://[^#?]*\.git(?:[#?]|$)")
+_LAST_SIGNAL = 64
 # Arguments that are there without ARG, because whoever builds sets them for every Dockerfile.
 _PROXIES = tuple(
     each
@@ -33,81 +35,14 @@ _PROXIES = tuple(
 
 
 @dataclass(frozen=True, slots=True)
-class RunStep(Generic[S]):
-    """A command. `env` is the image's environment and the arguments in scope; `cwd` is absolute; `user` may be "".
-
-    `mounts` are in the order written; a bind's or cache's source is `sources[index]` when it comes from a stage or
-    image, else the build context. `script`: a file (path, content) to mount for the command, mode 0755.
-    """
-
-    args: tuple[str, ...]
-    env: tuple[tuple[str, str], ...]
-    cwd: str
-    user: str
-    mounts: tuple[run_mounts.RunMount, ...] = ()
-    sources: Mapping[int, S] = field(default_factory=dict)
-    network: str = ""
-    security: str = ""
-    script: tuple[str, str] | None = None
-    line: int = 0
-    text: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class CopyStep(Generic[S]):
-    """A COPY or ADD. `source` None is the build context, else the root of a stage or image.
-
-    `paths` may hold patterns and are relative to the source's root; `dest` is absolute and ends with a slash when it is
-    a directory; `files` are here-documents (name, content). `mode` is an octal text or "". `unpack`: local archives are
-    unpacked into `dest`. `urls` are fetched (ADD), `checksum` is what they must have.
-    """
-
-    source: S | None
-    paths: tuple[str, ...]
-    dest: str
-    owner: str = ""
-    mode: str = ""
-    exclude: tuple[str, ...] = ()
-    parents: bool = False
-    unpack: bool = False
-    files: tuple[tuple[str, str], ...] = ()
-    urls: tuple[str, ...] = ()
-    checksum: str = ""
-    line: int = 0
-    text: str = ""
-
-
-class Builder(Protocol[S]):
-    """Makes root file systems. Every method answers a new value and leaves the one it was given as it is."""
-
-    async def scratch(self, platform: str) -> S:
-        """An empty root."""
-        ...
-
-    async def image(self, ref: str, platform: str) -> tuple[S, Mapping[str, Any]]:
-        """A base image's root and its `config` (Env, Entrypoint, …, as in an OCI image configuration)."""
-        ...
-
-    async def run(self, state: S, step: RunStep[S], platform: str) -> S:
-        """The root after a command."""
-        ...
-
-    async def copy(self, state: S, step: CopyStep[S]) -> S:
-        """The root with files copied into it (see `copying.copy_into`)."""
-        ...
-
-    async def make_directory(self, state: S, path: str) -> S:
-        """The root with a directory (0755, root's), made unless it is there; missing parents too."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
 class Built(Generic[S]):
-    """What a Dockerfile gives: a root, the `config` of its image, its platform."""
+    """What a Dockerfile gives: a root, the `config` of its image, its platform, who wrote it (MAINTAINER)."""
 
     state: S
     config: Mapping[str, Any]
     platform: str
+    arguments: Mapping[str, str] = field(default_factory=dict)
+    author: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,24 +63,49 @@ async def build(builder: Builder[S], planned: ins.Plan, target: int, options: Op
 
 
 class _Build(Generic[S]):
+    """The stages of one build: each is a task, made when somebody first wants it."""
+
     def __init__(self, builder: Builder[S], planned: ins.Plan, options: Options) -> None:
         self.builder, self.plan, self.options = builder, planned, options
-        self.built: dict[int, Built[S]] = {}
+        self.stages: dict[int, asyncio.Task[Built[S]]] = {}
         self.images: dict[tuple[str, str], asyncio.Task[tuple[S, Mapping[str, Any]]]] = {}
+        self.waits: dict[int, set[int]] = {}
 
     async def target(self, target: int) -> Built[S]:
-        stages = [self.plan.stages[index] for index in needed(self.plan, target)]
         try:
-            for stage in stages:  # bases are fetched side by side
-                if stage.base != "scratch" and find_stage(self.plan, stage.base, stage.index) is None:
-                    self._image(stage.base, stage.platform or self.options.target_platform)
-            for stage in stages:
-                self.built[stage.index] = await _Stage(self, stage).build()
+            for index in needed(self.plan, target):  # side by side
+                self._stage(index)
+            return await asyncio.shield(self._stage(target))
         finally:
-            for task in self.images.values():
+            tasks = (*self.stages.values(), *self.images.values())
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*self.images.values(), return_exceptions=True)
-        return self.built[target]
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _stage(self, index: int) -> asyncio.Task[Built[S]]:
+        if index not in self.stages:
+            self.stages[index] = asyncio.ensure_future(_Stage(self, self.plan.stages[index]).build())
+        return self.stages[index]
+
+    async def _wanted(self, index: int, by: ins.Stage) -> Built[S]:
+        self.waits.setdefault(by.index, set()).add(index)
+        if self._leads(index, by.index):
+            raise bad(
+                by.line, f"circular dependency detected on stage: {by.name or by.index}", reason="dockerfile-circular"
+            )
+        return await asyncio.shield(self._stage(index))
+
+    def _leads(self, start: int, end: int) -> bool:
+        """Whether a stage waits for another, however long the way."""
+        seen, todo = set(), [start]
+        while todo:
+            index = todo.pop()
+            if index == end:
+                return True
+            if index not in seen:
+                seen.add(index)
+                todo.extend(self.waits.get(index, ()))
+        return False
 
     def _image(self, ref: str, platform: str) -> asyncio.Task[tuple[S, Mapping[str, Any]]]:
         task = self.images.get((ref, platform))
@@ -156,20 +116,22 @@ class _Build(Generic[S]):
     async def base(self, stage: ins.Stage) -> Built[S]:
         index = find_stage(self.plan, stage.base, stage.index)
         if index is not None:
-            return self.built[index]
+            return await self._wanted(index, stage)
         platform = stage.platform or self.options.target_platform
         if stage.base == "scratch":
             return Built(await self.builder.scratch(platform), {}, platform)
         state, config = await asyncio.shield(self._image(stage.base, platform))
         return Built(state, config, platform)
 
-    async def source(self, name: str, before: int) -> S:
+    async def source(self, name: str, stage: ins.Stage, line: int) -> S:
         """The root of a stage, or of an image, that COPY --from or a mount names."""
-        index = find_stage(self.plan, name, before)
+        index = find_source(self.plan, name, stage.index)
+        if index == stage.index or (index is None and name.isdigit()):
+            raise bad(line, f"invalid from flag value {name}: no other stage has it", reason="dockerfile-no-stage")
         if index is not None:
-            return self.built[index].state
-        if name == self.plan.stages[before].name or name.isdigit():
-            raise InvalidInput(f"invalid from flag value {name}: no stage before has it", reason="dockerfile-no-stage")
+            return (await self._wanted(index, stage)).state
+        if name == "scratch":
+            return await self.builder.scratch(self.options.target_platform)
         state, _ = await asyncio.shield(self._image(name, self.options.target_platform))
         return state
 
@@ -186,18 +148,19 @@ class _Stage(Generic[S]):
         self.state: S
         self.config: dict[str, Any] = {}
         self.env: dict[str, str] = {}
-        self.platform = ""
+        self.platform = self.author = ""
         self.arguments: dict[str, str] = {}
         self.ran_command = False
 
     async def build(self) -> Built[S]:
         base = await self.build_.base(self.stage)
         self.state, self.config, self.platform = base.state, dict(base.config), base.platform
+        self.author = base.author
         self.env = dict(each.partition("=")[::2] for each in self.config.get("Env") or ())
         if not self.env and self.stage.base == "scratch":
             self.env["PATH"] = DEFAULT_PATH
         proxies = {name: value for name, value in self.build_.options.build_args.items() if name in _PROXIES}
-        self.arguments = dict(proxies)
+        self.arguments = {**proxies, **base.arguments}
         triggers = self.config.pop("OnBuild", None) or ()
         for trigger in triggers:
             for each in parse.parse(trigger):
@@ -205,7 +168,7 @@ class _Stage(Generic[S]):
         for each in self.stage.instructions:
             await self._do(each)
         self.config["Env"] = [f"{name}={value}" for name, value in self.env.items()]
-        return Built(self.state, self.config, self.platform)
+        return Built(self.state, self.config, self.platform, self.arguments, self.author)
 
     async def _do(self, each: ins.Instruction) -> None:
         match each:
@@ -216,7 +179,8 @@ class _Stage(Generic[S]):
             case ins.Workdir():
                 path = posixpath.join(self._cwd(), self._word(each.path, each))
                 self.config["WorkingDir"] = _absolute(path)
-                self.state = await self.build_.builder.make_directory(self.state, _absolute(path))
+                owner = str(self.config.get("User") or "")
+                self.state = await self.build_.builder.make_directory(self.state, _absolute(path), owner)
             case _:
                 self._configure(each)
 
@@ -245,11 +209,13 @@ class _Stage(Generic[S]):
                 volumes: dict[str, Any] = {self._word(path, each): {} for path in each.paths}
                 self.config["Volumes"] = {**(self.config.get("Volumes") or {}), **volumes}
             case ins.StopSignal():
-                self.config["StopSignal"] = self._word(each.signal, each)
+                self.config["StopSignal"] = _signal(self._word(each.signal, each), each)
             case ins.Healthcheck():
                 self.config["Healthcheck"] = _healthcheck(each)
             case ins.OnBuild():
                 self.config["OnBuild"] = [*(self.config.get("OnBuild") or ()), each.trigger]
+            case ins.Maintainer():
+                self.author = each.name
 
     def _declare(self, each: ins.Arg) -> None:
         options = self.build_.options
@@ -281,7 +247,7 @@ class _Stage(Generic[S]):
             except ValueError as error:
                 raise bad(each.line, f"{text}: {error}", reason="dockerfile-bad-mount") from error
             if mount.from_:
-                sources[index] = await self.build_.source(mount.from_, self.stage.index)
+                sources[index] = await self.build_.source(mount.from_, self.stage, each.line)
             mounts.append(
                 replace(mount, target=_absolute(posixpath.join(self._cwd(), mount.target)) if mount.target else "")
             )
@@ -308,7 +274,7 @@ class _Stage(Generic[S]):
         if not each.heredocs:
             return (*self._shell(), text), None
         first = each.heredocs[0]
-        if len(each.heredocs) == 1 and re.fullmatch(r"<<-?\s*['\"]?\w+['\"]?", text.strip()):
+        if len(each.heredocs) == 1 and heredocs.is_alone(text):
             if first.content.startswith("#!"):
                 path = f"/dev/pipes/{first.name}"
                 return (path,), (path, first.content)
@@ -318,13 +284,13 @@ class _Stage(Generic[S]):
 
     # -------------------------------------------------------------- COPY and ADD
     async def _copy(self, each: ins.Copy) -> None:
-        source = await self.build_.source(each.stage, self.stage.index) if each.stage else None
+        source = await self.build_.source(each.stage, self.stage, each.line) if each.stage else None
         dest = self._word(each.dest, each)
         directory = dest.endswith(("/", "/.")) or dest == "."
         absolute = _absolute(posixpath.join(self._cwd(), dest))
         words = [self._word(word, each) for word in each.sources]
-        urls = tuple(word for word in words if each.is_add and re.match(r"https?://|git@|git://", word))
-        paths = tuple(_relative(word) for word in words if word not in urls)
+        urls = self._addresses(words, each)
+        paths = tuple(_source(word, parents=each.parents) for word in words if word not in urls)
         files = tuple(
             (doc.name, self._document(doc.content, each) if doc.expand else doc.content) for doc in each.heredocs
         )
@@ -341,14 +307,33 @@ class _Stage(Generic[S]):
             mode=self._word(each.mode, each),
             exclude=tuple(self._word(word, each) for word in each.exclude),
             parents=each.parents,
-            unpack=each.is_add if each.unpack is None else each.unpack,
+            unpack=(each.is_add and not urls) if each.unpack is None else each.unpack,
             files=files,
             urls=urls,
             checksum=self._word(each.checksum, each),
+            link=each.link,
             line=each.line,
             text=each.text,
         )
         self.state = await self.build_.builder.copy(self.state, step)
+
+    def _addresses(self, words: list[str], each: ins.Copy) -> tuple[str, ...]:
+        """The sources of an ADD that come from the network."""
+        name = "ADD" if each.is_add else "COPY"
+        urls = tuple(word for word in words if _URL.match(word))
+        for word in words:
+            if _GIT.match(word) and each.is_add:
+                raise Unsupported(
+                    f"line {each.line} of the Dockerfile: ADD {word}: a git repository can't be added yet",
+                    hint="clone it in a RUN step, or pass its tree as the build's context",
+                )
+        if urls and not each.is_add:
+            raise bad(each.line, f"source can't be a URL for {name}: {urls[0]}")
+        if each.checksum and len(words) != 1:
+            raise bad(each.line, "checksum can't be specified for multiple sources")
+        if each.checksum and not urls:
+            raise bad(each.line, "checksum requires HTTP(S) or Git sources")
+        return urls
 
     # -------------------------------------------------------------- words
     def _cwd(self) -> str:
@@ -403,8 +388,25 @@ def _healthcheck(each: ins.Healthcheck) -> dict[str, Any]:
     return check | {name: value for name, value in times.items() if value}
 
 
+def _signal(text: str, each: ins.Instruction) -> str:
+    name = text.upper().removeprefix("SIG")
+    real_time = re.fullmatch(r"RTM(?:IN(?:\+\d+)?|AX(?:-\d+)?)", name)
+    known = text.isdigit() and 0 < int(text) <= _LAST_SIGNAL
+    if not (known or real_time or hasattr(signal.Signals, f"SIG{name}")):
+        raise bad(each.line, f"invalid signal: {text}", hint="name one as SIGTERM, or give its number")
+    return text
+
+
 def _absolute(path: str) -> str:
     return "/" + posixpath.normpath(f"/{path}").lstrip("/")
+
+
+def _source(word: str, *, parents: bool) -> str:
+    """A source as `CopyStep.paths` has it."""
+    above, pivot, rest = word.partition("/./") if parents else (word, "", "")
+    if not pivot or _relative(above) == ".":
+        return _relative(word)
+    return f"{_relative(above)}/./{_relative(rest)}"
 
 
 def _relative(path: str) -> str:

@@ -4,130 +4,133 @@ from __future__ import annotations
 
 import posixpath
 import tarfile
-from collections.abc import Callable
 from contextlib import closing
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from sealane_engine.dockerfile.errors import bad
+from sealane_engine.dockerfile.sources import is_pattern, matching, split_parents
 from sealane_engine.errors import HostError, ImageError, NotFound
+from sealane_engine.host.patterns import Filter
 from sealane_engine.oci import apply, streams
+from sealane_engine.store.modes import Mode, parse_mode
+from sealane_engine.store.tree import SCRATCH, Tree
 
 if TYPE_CHECKING:
-    from sealane_engine.dockerfile.build import CopyStep
+    from sealane_engine.dockerfile.builder import CopyStep
     from sealane_engine.oci.lower import Lower
+    from sealane_engine.store.edit import Editor
     from sealane_engine.store.store import Store
-    from sealane_engine.store.tree import Tree
     from sealane_engine.store.view import Entry, TreeView
-
-Match = Callable[[str, bool], bool]
-_PATTERN = frozenset("*?[")
 
 
 def copy_into(
-    store: Store,
-    base: Tree,
-    source: TreeView,
-    step: CopyStep[Any],
-    *,
-    owner: tuple[int, int] | None = None,
-    match: Match | None = None,
+    store: Store, base: Tree, source: TreeView, step: CopyStep[Any], *, owner: tuple[int, int] | None = None
 ) -> Tree:
     """`base` with the files of a COPY or ADD.
 
-    `owner` is `step.owner` as ids (None: it has none, so root); `match` says what of the context counts
-    (.dockerignore). Slow: for a thread. Raises InvalidInput and NotFound, worded as BuildKit does.
+    `owner` is `step.owner` as ids (None: it has none, so root). Slow: for a thread. Raises InvalidInput and NotFound,
+    worded as BuildKit does.
     """
-    mode = _mode(step)
-    uid, gid = owner or (0, 0)
-    found = [each for path in step.paths for each in _sources(source, path, step, match)]
-    dest = step.dest
-    if len(found) + len(step.files) > 1 and not dest.endswith("/"):
-        dest += "/"
-    archives: list[str] = []
-    with store.edit(base) as edit:
-        for name, content in step.files:
-            edit.mkdir(_directory(dest), 0o755, uid, gid)
-            edit.write(f"{dest}{name}" if dest.endswith("/") else dest, content.encode(), mode or 0o644, uid, gid)
-        for path in found:
-            entry = source.stat(f"/{path}")
-            assert entry is not None
-            if step.unpack and entry.kind == "file" and _is_archive(source, path):
-                archives.append(path)
-                continue
-            target = f"{dest.rstrip('/')}/{_parent(path, entry, step)}/" if step.parents else dest
-            there = edit.view.stat(target)
-            edit.mkdir(target if entry.kind == "dir" else _directory(target), 0o755, uid, gid)
-            kept = _below(match, path, step)
-            edit.copy(source, f"/{path}", target, match=kept, uid=uid, gid=gid, mode=mode)
-            if there is not None and there.kind == "dir" and entry.kind == "dir":
-                edit.chown(target, there.uid, there.gid, recursive=False)  # the destination itself stays whose it was
-    tree = edit.tree
-    for path in archives:
-        tree = _unpack(store, tree, source, path, apply.Archive(dest, owner))
-    return tree
+    if step.link:
+        linked = _Copying(store, SCRATCH, source, step, owner).run()
+        return Tree((*base.layers, *linked.layers))
+    return _Copying(store, base, source, step, owner).run()
 
 
-def _directory(dest: str) -> str:
-    return dest if dest.endswith("/") else posixpath.dirname(dest)
+class _Copying:
+    """One COPY or ADD."""
+
+    def __init__(
+        self, store: Store, base: Tree, source: TreeView, step: CopyStep[Any], owner: tuple[int, int] | None
+    ) -> None:
+        self.store, self.base, self.source, self.step, self.owner = store, base, source, step, owner
+        self.uid, self.gid = owner or (0, 0)
+        self.mode = _mode(step)
+        self.archives: list[str] = []
+
+    def run(self) -> Tree:
+        step = self.step
+        found = [] if step.parents else [each for path in step.paths for each in self._sources(path)]
+        dest = step.dest
+        if len(found) + len(step.files) > 1 and not dest.endswith("/"):
+            dest += "/"
+        with self.store.edit(self.base) as edit:
+            for path in step.paths if step.parents else ():
+                self._copy_with_parents(edit, path)
+            for path in found:
+                self._copy(edit, self.source, path, dest)
+            for name, content in step.files:
+                self._copy(edit, self._document(name, content), posixpath.basename(name), dest)
+        tree = edit.tree
+        for path in self.archives:
+            tree = _unpack(self.store, tree, self.source, path, apply.Archive(step.dest, self.owner))
+        return tree
+
+    def _sources(self, path: str) -> list[str]:
+        """What a source means. A pattern may mean nothing; a name must be there."""
+        found = matching(self.source, path, parents=self.step.parents)
+        if not found and not is_pattern(path):
+            raise _not_found(self.step, path)
+        return found
+
+    def _document(self, name: str, content: str) -> TreeView:
+        with self.store.edit(SCRATCH) as edit:
+            edit.write(f"/{posixpath.basename(name)}", content.encode())
+        return self.store.view(edit.tree)
+
+    def _copy(self, edit: Editor, source: TreeView, path: str, dest: str) -> None:
+        entry = source.stat(f"/{path}")
+        assert entry is not None
+        excluded = Filter(exclude=self.step.exclude) if self.step.exclude else None
+        if entry.kind == "dir":
+            self._merge(edit, path, dest, excluded)
+            return
+        if excluded is not None and not excluded.match(posixpath.basename(path), False):
+            return
+        if self.step.unpack and source is self.source and _is_archive(source, path):
+            self.archives.append(path)
+            return
+        self._check_file(edit, path, dest)
+        edit.mkdir(dest if dest.endswith("/") else posixpath.dirname(dest), 0o755, self.uid, self.gid)
+        edit.copy(source, f"/{path}", dest, uid=self.uid, gid=self.gid, mode=self.mode)
+
+    def _merge(self, edit: Editor, path: str, dest: str, match: Filter | None) -> None:
+        """What a directory holds, put into `dest`, which stays as it is if it is there."""
+        there = edit.view.stat(dest)
+        if there is not None and there.kind != "dir":
+            raise bad(self.step.line, f"cannot copy to non-directory: {there.path}", reason="not-a-directory")
+        edit.mkdir(dest, 0o755, self.uid, self.gid)
+        edit.copy(self.source, f"/{path}", dest, match=match, uid=self.uid, gid=self.gid, mode=self.mode)
+        if there is not None:
+            edit.restore(there)
+
+    def _copy_with_parents(self, edit: Editor, path: str) -> None:
+        self._sources(path)
+        above, wanted = split_parents(path)
+        self._merge(edit, above, f"{self.step.dest.rstrip('/')}/", Filter((wanted,), self.step.exclude))
+
+    def _check_file(self, edit: Editor, path: str, dest: str) -> None:
+        """A file never takes the place of a directory."""
+        there: Entry | None = edit.view.stat(dest)
+        if there is None or there.kind != "dir":
+            return
+        target = f"{there.path.rstrip('/')}/{posixpath.basename(path)}"
+        inside = edit.view.stat(target)
+        if inside is not None and inside.kind == "dir":
+            raise bad(self.step.line, f"cannot replace to directory {target} with file", reason="is-a-directory")
 
 
-def _mode(step: CopyStep[Any]) -> int | None:
+def _mode(step: CopyStep[Any]) -> Mode:
     if not step.mode:
         return None
     try:
-        return int(step.mode, 8)
+        return parse_mode(step.mode)
     except ValueError:
         raise bad(
-            step.line, f"invalid chmod parameter: '{step.mode}'. it should be octal string and between 0 and 07777"
+            step.line,
+            f"invalid chmod parameter: '{step.mode}'. it should be octal string and between 0 and 07777",
+            hint="or symbolic, as u=rwX,go=rX",
         ) from None
-
-
-def _sources(source: TreeView, path: str, step: CopyStep[Any], match: Match | None) -> list[str]:
-    """The sources that a path means, relative to the root; "" is the root itself."""
-    if path == ".":
-        return [""]
-    names = [path]
-    if _PATTERN & set(path):
-        names = sorted(name.strip("/") for name in source.glob(path))
-    found = [name for name in names if source.stat(f"/{name}") is not None and _kept(source, name, match)]
-    if not found:
-        raise _not_found(step, path)
-    return found
-
-
-def _kept(source: TreeView, path: str, match: Match | None) -> bool:
-    """Whether a source counts: itself, or something in it that an exception puts back."""
-    entry = source.stat(f"/{path}")
-    is_dir = entry is not None and entry.kind == "dir"
-    if match is None or match(path, is_dir):
-        return True
-    return is_dir and any(match(each.strip("/"), below.kind == "dir") for each, below in source.walk(f"/{path}"))
-
-
-def _below(match: Match | None, root: str, step: CopyStep[Any]) -> Match | None:
-    """The filter as a copy of `root` asks it: relative to what is copied."""
-    if match is None and not step.exclude:
-        return None
-    from sealane_engine.host.patterns import Filter
-
-    unwanted = Filter(exclude=step.exclude) if step.exclude else None
-
-    def keeps(path: str, is_dir: bool) -> bool:
-        if match is not None and not match(posixpath.join(root, path) if root else path, is_dir):
-            return False
-        return unwanted is None or unwanted.match(path, is_dir)
-
-    return keeps
-
-
-def _parent(path: str, entry: Entry, step: CopyStep[Any]) -> str:
-    """What COPY --parents keeps of a source's path: all of it, or what follows `./` in the instruction."""
-    pivots = [word.partition("/./")[0] for word in step.paths if "/./" in word]
-    for pivot in pivots:
-        if path.startswith(f"{pivot}/"):
-            path = path.removeprefix(f"{pivot}/")
-            break
-    return path if entry.kind == "dir" else posixpath.dirname(path)
 
 
 def _is_archive(source: TreeView, path: str) -> bool:
@@ -174,7 +177,7 @@ def _plain(file: BinaryIO) -> BinaryIO:
 
 def _not_found(step: CopyStep[Any], path: str) -> NotFound:
     return NotFound(
-        f'failed to compute cache key: failed to calculate checksum of ref: "/{path.lstrip("/")}": not found',
+        f'failed to compute cache key: failed to calculate checksum of ref: "/{path.replace("/./", "/").lstrip("/")}": not found',
         reason="copy-source-missing",
         hint=f"line {step.line} of the Dockerfile copies it; is it left out by .dockerignore?",
     )

@@ -66,6 +66,7 @@ class Copy(Instruction):
     checksum: str = ""
     unpack: bool | None = None
     heredocs: tuple[Heredoc, ...] = ()
+    link: bool = False
 
 
 @dataclass(frozen=True, slots=True)

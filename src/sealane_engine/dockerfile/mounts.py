@@ -66,7 +66,7 @@ def parse(text: str, expand: Callable[[str], str]) -> RunMount:
         if not equals and key not in ("readonly", "readwrite", "required"):
             raise ValueError(f"invalid field {field!r} must be a key=value pair")
         fields[key] = expand(value) if equals else "true"
-    kind = fields.pop("type", "bind")
+    kind = fields.pop("type", "bind").lower()
     if kind not in _KINDS:
         raise ValueError(f"unsupported mount type {kind!r}")
     unknown = sorted(set(fields) - _ALLOWED[kind])
@@ -89,9 +89,9 @@ def _mount(kind: Kind, fields: dict[str, str]) -> RunMount:
     sharing = fields.get("sharing", "shared").lower()
     if sharing not in ("shared", "private", "locked"):
         raise ValueError(f"unsupported sharing value {sharing!r}")
-    read_only = _truth(fields.get("readonly", "false"))
-    if kind == "bind":
-        read_only = not _truth(fields.get("readwrite", "false"))
+    read_only = _truth(fields.get("readonly", "true" if kind == "bind" else "false"))
+    if "readwrite" in fields:
+        read_only = not _truth(fields["readwrite"])
     return RunMount(
         kind,
         target,
@@ -101,12 +101,22 @@ def _mount(kind: Kind, fields: dict[str, str]) -> RunMount:
         sharing,  # type: ignore[arg-type]
         read_only,
         _truth(fields.get("required", "false")),
-        int(fields["mode"], 8) if "mode" in fields else None,
-        int(fields["uid"]) if "uid" in fields else None,
-        int(fields["gid"]) if "gid" in fields else None,
+        _number(fields, "mode", 8),
+        _number(fields, "uid"),
+        _number(fields, "gid"),
         _bytes(fields["size"]) if "size" in fields else None,
         env,
     )
+
+
+def _number(fields: dict[str, str], name: str, base: int = 10) -> int | None:
+    text = fields.get(name)
+    if text is None:
+        return None
+    try:
+        return int(text, base)
+    except ValueError:
+        raise ValueError(f"invalid value {text} for {name}") from None
 
 
 def _truth(text: str) -> bool:

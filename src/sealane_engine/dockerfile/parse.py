@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from sealane_engine.dockerfile import heredocs, mounts
 from sealane_engine.dockerfile import instructions as ins
 from sealane_engine.dockerfile.errors import bad
 from sealane_engine.errors import HostError
@@ -16,9 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _DIRECTIVE = re.compile(r"#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(.+?)\s*")
-_HEREDOC = re.compile(r"\d*<<(-?)\s*(['\"]?)([A-Za-z_][A-Za-z0-9_]*)\2")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?|\.\d+)(ns|us|µs|ms|s|m|h)")
 _NANOSECONDS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
+
+
+Flags = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +48,23 @@ class _Node:
     def fail(self, what: str, **more: str) -> NoReturn:
         raise bad(self.line, what, **more)
 
-    def flag_values(self, *allowed: str) -> dict[str, list[str]]:
-        """Flags by name; one that isn't allowed is an error."""
+    def flag_values(self, texts: Flags = (), truths: Flags = (), many: Flags = ()) -> dict[str, list[str]]:
+        """Flags by name: those with a text, those that are true or false, those that may be repeated."""
+        allowed = (*texts, *truths, *many)
         found: dict[str, list[str]] = {}
         for flag in self.flags:
             name, equals, value = flag.removeprefix("--").partition("=")
             if name not in allowed:
                 self.fail(f"unknown flag: --{name}{_suggest(name, allowed, '--')}", reason="dockerfile-unknown-flag")
-            found.setdefault(name, []).append(value if equals else "true")
+            if name in found and name not in many:
+                self.fail(f"duplicate flag specified: {name}", reason="dockerfile-bad-flag")
+            if name in truths:
+                value = value.lower() if equals else "true"
+                if value not in ("true", "false"):
+                    self.fail(f"expecting boolean value for flag {name}, not: {value}", reason="dockerfile-bad-flag")
+            elif not equals:
+                self.fail(f"missing a value on flag: {name}", reason="dockerfile-bad-flag")
+            found.setdefault(name, []).append(value)
         return found
 
     def one(self, what: str = "exactly one argument") -> str:
@@ -73,15 +85,20 @@ class _Node:
         return tuple(zip(self.value[::2], self.value[1::2], strict=True))
 
 
-def escape_of(text: str) -> str:
-    """The escape character that the directives at the top choose."""
+def directives(text: str) -> dict[str, str]:
+    """The parser directives at the top, by name in lower case."""
+    found: dict[str, str] = {}
     for line in text.removeprefix("\ufeff").splitlines():
-        found = _DIRECTIVE.fullmatch(line.strip())
-        if found is None:
+        each = _DIRECTIVE.fullmatch(line.strip())
+        if each is None or each[1].lower() not in ("syntax", "escape", "check"):
             break
-        if found[1].lower() == "escape" and found[2] in ("`", "\\"):
-            return found[2]
-    return "\\"
+        found[each[1].lower()] = each[2]
+    return found
+
+
+def escape_of(text: str) -> str:
+    """The escape character that the directives choose."""
+    return "`" if directives(text).get("escape") == "`" else "\\"
 
 
 def parse(text: str) -> tuple[ins.Instruction, ...]:
@@ -96,6 +113,8 @@ def instruction(node: _Node) -> ins.Instruction:
             f"unknown instruction: {node.cmd}{_suggest(node.cmd, tuple(_MAKERS))}",
             reason="dockerfile-unknown-instruction",
         )
+    if node.flags and node.cmd not in _WITH_FLAGS:
+        node.flag_values()
     return make(node)
 
 
@@ -115,18 +134,38 @@ def _nodes(text: str) -> list[_Node]:
         if "no instructions" in what or not text.strip():
             raise bad(1, "file with no instructions", reason="dockerfile-empty") from error
         found = re.search(r"line (\d+): (.*)", what, re.DOTALL)
-        raise bad(int(found[1]) if found else 1, (found[2] if found else what).strip()) from error
+        raise bad(int(found[1]) if found else _line_of(what, text), (found[2] if found else what).strip()) from error
+    lines = text.removeprefix("\ufeff").splitlines()
     return [
-        _Node(each.cmd.upper(), each.flags, _values(each), each.json, each.original, each.start_line, each.heredocs)
+        _Node(
+            each.cmd.upper(), each.flags, _values(each, lines), each.json, each.original, each.start_line, each.heredocs
+        )
         for each in commands
     ]
 
 
-def _values(command: Any) -> tuple[str, ...]:
-    """The values of an instruction; ONBUILD's are its trigger as written."""
-    if command.cmd.upper() == "ONBUILD":
-        return (re.sub(r"^\s*ONBUILD\s+", "", command.original, flags=re.IGNORECASE).strip(),)
-    return tuple(command.value)
+def _line_of(what: str, text: str) -> int:
+    """The line that the parser complains of without saying so: with it the complaint begins."""
+    import dockerfile
+
+    lines = text.splitlines(keepends=True)
+    for number in range(1, len(lines) + 1):
+        try:
+            dockerfile.parse_string("".join(lines[:number]))
+        except dockerfile.GoParseError as error:
+            if str(error) == what:
+                return number
+    return len(lines)
+
+
+def _values(command: Any, lines: list[str]) -> tuple[str, ...]:
+    """The values of an instruction; ONBUILD's are its trigger as written, with its here-documents."""
+    if command.cmd.upper() != "ONBUILD":
+        return tuple(command.value)
+    text = command.original
+    if "<<" in text:
+        text = "\n".join(lines[command.start_line - 1 : command.end_line])
+    return (re.sub(r"^\s*ONBUILD\s+", "", text, flags=re.IGNORECASE).strip(),)
 
 
 def _suggest(word: str, known: tuple[str, ...], prefix: str = "") -> str:
@@ -136,7 +175,7 @@ def _suggest(word: str, known: tuple[str, ...], prefix: str = "") -> str:
 
 # ---------------------------------------------------------------- one function for each instruction
 def _from(node: _Node) -> From:
-    flags, value = node.flag_values("platform"), node.value
+    flags, value = node.flag_values(("platform",)), node.value
     if len(value) == 1:
         name = ""
     elif len(value) == 3 and value[1].lower() == "as":
@@ -170,56 +209,69 @@ def _label(node: _Node) -> ins.Label:
 
 
 def _run(node: _Node) -> ins.Run:
-    flags = node.flag_values("mount", "network", "security")
+    flags = node.flag_values(("network", "security"), many=("mount", "device"))
+    if "device" in flags:
+        node.fail("RUN --device is not supported: steps are given no devices of the host", reason="unsupported")
+    network, security = flags.get("network", [""])[-1], flags.get("security", [""])[-1]
+    if network not in ("", "default", "none", "host"):
+        node.fail(f"unsupported network mode: {network!r}{_suggest(network, ('default', 'none', 'host'))}")
+    if security not in ("", "sandbox", "insecure"):
+        node.fail(f"security {security!r} is not valid{_suggest(security, ('sandbox', 'insecure'))}")
+    for mount in flags.get("mount", ()):
+        if "$" in mounts.source_of(mount):
+            node.fail(
+                "'from' doesn't support variable expansion, define alias stage instead", reason="dockerfile-bad-mount"
+            )
+    text = " ".join(node.value)
     return ins.Run(
         node.line,
         node.text,
-        node.value if node.is_json else (" ".join(node.value),),
+        node.value if node.is_json else (text,),
         node.is_json,
         tuple(flags.get("mount", ())),
-        flags.get("network", [""])[-1],
-        flags.get("security", [""])[-1],
-        _heredocs(node, " ".join(node.value)),
+        network,
+        security,
+        heredocs.read(text, node.heredocs),
     )
 
 
 def _copy(node: _Node) -> ins.Copy:
     is_add = node.cmd == "ADD"
-    common = ("chown", "chmod", "link", "exclude")
-    flags = node.flag_values(*common, *(("checksum", "keep-git-dir", "unpack") if is_add else ("from", "parents")))
+    flags = node.flag_values(
+        ("chown", "chmod", *(("checksum",) if is_add else ("from",))),
+        ("link", *(("keep-git-dir", "unpack") if is_add else ("parents",))),
+        ("exclude",),
+    )
     if len(node.value) < 2:
         node.fail(
             f"{node.cmd} requires at least two arguments, but only one was provided. Destination could not be determined"
         )
-    heredocs = _heredocs(node, " ".join(node.value[:-1]))
-    sources = tuple(word for word in node.value[:-1] if not (heredocs and _HEREDOC.fullmatch(word)))
+    if "$" in flags.get("from", [""])[-1]:
+        node.fail(
+            "variable expansion is not supported for --from, define a new stage with FROM using ARG from global scope"
+            " as a workaround"
+        )
+    dest, words = node.value[-1], " ".join(node.value[:-1])
+    documents = heredocs.read(words, node.heredocs)
+    if heredocs.is_alone(dest):
+        node.fail(f"{node.cmd} cannot accept a heredoc as a destination")
     unpack = flags.get("unpack", [None])[-1]
     return ins.Copy(
         node.line,
         node.text,
-        sources,
-        node.value[-1],
+        tuple(heredocs.without(words).split()) if documents else node.value[:-1],
+        dest,
         is_add,
         flags.get("from", [""])[-1],
         flags.get("chown", [""])[-1],
         flags.get("chmod", [""])[-1],
         tuple(flags.get("exclude", ())),
-        flags.get("parents", ["false"])[-1] == "true",
+        flags.get("parents") == ["true"],
         flags.get("checksum", [""])[-1],
         None if unpack is None else unpack == "true",
-        heredocs,
+        documents,
+        flags.get("link") == ["true"],
     )
-
-
-def _heredocs(node: _Node, words: str) -> tuple[ins.Heredoc, ...]:
-    """The here-documents; the parser keeps neither `<<-` nor the quotes of a delimiter, the words do."""
-    marks = {found[3]: (found[1] == "-", bool(found[2])) for found in _HEREDOC.finditer(words)}
-    made = []
-    for each in node.heredocs:
-        chomp, quoted = marks.get(each.name, (False, False))
-        content = re.sub(r"(?m)^\t+", "", each.content) if chomp else each.content
-        made.append(ins.Heredoc(each.name, content, not quoted))
-    return tuple(made)
 
 
 def _workdir(node: _Node) -> ins.Workdir:
@@ -259,9 +311,11 @@ def _stop_signal(node: _Node) -> ins.StopSignal:
 
 
 def _healthcheck(node: _Node) -> ins.Healthcheck:
-    flags = node.flag_values("interval", "timeout", "start-period", "start-interval", "retries")
+    flags = node.flag_values(("interval", "timeout", "start-period", "start-interval", "retries"))
     kind = node.some()[0].upper()
     if kind == "NONE":
+        if len(node.value) > 1:
+            node.fail("HEALTHCHECK NONE takes no arguments")
         return ins.Healthcheck(node.line, node.text, ())
     if kind != "CMD":
         node.fail(f"Unknown type {node.value[0]!r} in HEALTHCHECK (try CMD)")
@@ -303,7 +357,10 @@ def _duration(node: _Node, flags: dict[str, list[str]], name: str) -> int:
     text = flags.get(name, ["0s"])[-1]
     if text != "0" and not re.fullmatch(f"(?:{_DURATION.pattern})+", text):
         node.fail(f"--{name} must be a duration such as 30s, not {text!r}")
-    return sum(int(float(number) * _NANOSECONDS[unit]) for number, unit in _DURATION.findall(text))
+    length = sum(int(float(number) * _NANOSECONDS[unit]) for number, unit in _DURATION.findall(text))
+    if 0 < length < _NANOSECONDS["ms"]:
+        node.fail(f"--{name} cannot be less than 1ms, and it is {text}")
+    return length
 
 
 def _on_build(node: _Node) -> ins.OnBuild:
@@ -322,6 +379,7 @@ def _maintainer(node: _Node) -> ins.Maintainer:
     return ins.Maintainer(node.line, node.text, " ".join(node.value))
 
 
+_WITH_FLAGS = frozenset({"FROM", "RUN", "COPY", "ADD", "HEALTHCHECK"})
 _MAKERS: dict[str, Callable[[_Node], ins.Instruction]] = {
     "FROM": _from,
     "ARG": _arg,

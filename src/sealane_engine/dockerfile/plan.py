@@ -79,13 +79,19 @@ def find_target(planned: ins.Plan, target: str) -> int:
 
 
 def find_stage(planned: ins.Plan, name: str, before: int) -> int | None:
-    """The stage a name or number means to what stands at `before`: the latest of that name that comes earlier."""
+    """The stage a name or number means to a FROM at `before`: the latest of that name that comes earlier."""
     if name.isdigit():
         return int(name) if int(name) < before else None
     for stage in reversed(planned.stages[:before]):
         if stage.name and stage.name == name.lower():
             return stage.index
     return None
+
+
+def find_source(planned: ins.Plan, name: str, at: int) -> int | None:
+    """The stage a COPY --from or a mount of the stage `at` means: an earlier one, else one that comes later."""
+    index = find_stage(planned, name, at)
+    return find_stage(planned, name, len(planned.stages)) if index is None else index
 
 
 def needed(planned: ins.Plan, target: int) -> tuple[int, ...]:
@@ -101,14 +107,14 @@ def needed(planned: ins.Plan, target: int) -> tuple[int, ...]:
 
 
 def _wanted(planned: ins.Plan, stage: ins.Stage) -> Iterator[int]:
-    names = [stage.base]
+    base = find_stage(planned, stage.base, stage.index)
+    names = []
     for each in stage.instructions:
         if isinstance(each, ins.Copy) and each.stage:
             names.append(each.stage)
         elif isinstance(each, ins.Run):
             names += [source for text in each.mounts if (source := mounts.source_of(text))]
-    for name in names:
-        index = find_stage(planned, name, stage.index)
+    for index in (base, *(find_source(planned, name, stage.index) for name in names)):
         if index is not None:
             yield index
 

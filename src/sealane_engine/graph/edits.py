@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sealane_engine.errors import InvalidInput
+from sealane_engine.errors import InvalidInput, NotFound
 from sealane_engine.graph.operation import (
     ChangeOwner,
     Copy,
@@ -66,19 +66,15 @@ def _copy(solver: Solver, base: Tree, action: Copy, source: TreeView) -> Tree:
     return edit.tree
 
 
-def matching(view: TreeView, path: str) -> list[str]:
-    """The paths of a tree that a COPY's source means: itself, or what its pattern matches. "" is the root."""
-    if path == ".":
-        return [""]
-    names = sorted(name.strip("/") for name in view.glob(path)) if PATTERN & set(path) else [path]
-    return [name for name in names if view.stat(f"/{name}") is not None]
-
-
 def _copy_files(solver: Solver, base: Tree, action: CopyFiles, source: TreeView) -> Tree:
-    from sealane_engine.dockerfile.build import CopyStep
+    from sealane_engine.dockerfile.builder import CopyStep
     from sealane_engine.dockerfile.copying import copy_into
 
-    uid, gid = find_owner(solver.view(base), action.owner)
+    try:
+        uid, gid = find_owner(solver.view(base), action.owner)
+    except NotFound as error:
+        error.message = f"line {action.line} of the Dockerfile: {error.message}"
+        raise
     step: CopyStep[None] = CopyStep(
         source=None,
         paths=action.paths,
@@ -89,6 +85,7 @@ def _copy_files(solver: Solver, base: Tree, action: CopyFiles, source: TreeView)
         parents=action.parents,
         unpack=action.unpack,
         files=action.files,
+        link=action.link,
         line=action.line,
     )
     owner = None if uid is None or gid is None else (uid, gid)
@@ -123,7 +120,8 @@ def _edit(solver: Solver, base: Tree, action: object) -> Tree:
                 uid, gid = find_owner(view, action.owner)
                 edit.write(action.path, action.data, action.mode, uid, gid)
             case MakeDirectory():
-                edit.mkdir(action.path, action.mode)
+                uid, gid = find_owner(view, action.owner)
+                edit.mkdir(action.path, action.mode, uid, gid)
             case MakeSymlink():
                 edit.symlink(action.target, action.path)
             case Remove():

@@ -65,4 +65,5 @@ def step_inputs(step: Exec) -> dict[str, Any]:
         "privileged": step.privileged,
         "no_init": step.no_init,
         "platform": step.platform,
+        **({"network": step.network} if step.network else {}),
     }

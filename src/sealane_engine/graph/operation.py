@@ -99,6 +99,7 @@ class WriteFile:
 class MakeDirectory:
     path: str
     mode: int = 0o755
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ class Copy:
 class CopyFiles:
     """A Dockerfile's COPY or ADD: patterns, archives, here-documents. It counts by the content of what it copies.
 
-    `paths` are relative to the source's root; `dest` ends with a slash when it is a directory; `mode` is octal text.
+    Its fields are those of `dockerfile.builder.CopyStep`.
     """
 
     source: Ref
@@ -144,6 +145,7 @@ class CopyFiles:
     parents: bool = False
     unpack: bool = False
     files: tuple[tuple[str, str], ...] = ()
+    link: bool = False
     line: int = 0
 
 
@@ -213,6 +215,7 @@ class MountTree:
     """A directory or file mounted at `target`; a step's writes to it are an output of the step.
 
     `chained` says that the source is the output of the step before in the same container: it counts by key.
+    The kind is `directory`, `file`, or `any`: whichever it is, and nobody keeps what the step writes to it.
     """
 
     target: str
@@ -230,6 +233,8 @@ class MountCache:
     sharing: str = "SHARED"
     source: Ref | None = None
     owner: str = ""
+    mode: int | None = None
+    read_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +273,11 @@ class Binding:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Exec(Operation):
-    """One command in a container: the step."""
+    """One command in a container: the step.
+
+    `network` "none" is no network but the step's own loopback. `origin` is where its text stands (a Dockerfile's
+    line), for errors; it doesn't count.
+    """
 
     root: Operation
     args: tuple[str, ...]
@@ -288,6 +297,8 @@ class Exec(Operation):
     privileged: bool = False
     no_init: bool = False
     platform: str = "linux/amd64"
+    network: str = ""
+    origin: str = ""
 
     @property
     def parent(self) -> Operation | None:

@@ -46,6 +46,7 @@ class Prepared:
     mount_stagings: dict[int, Staging]
     secrets: tuple[bytes, ...]
     stdin: bytes
+    isolated: bool = False
 
 
 class Preparer:
@@ -109,6 +110,7 @@ class Preparer:
             mount_stagings=stagings,
             secrets=(*(self.secrets.reveal(secret) for secret in used), *self._trust.secrets),
             stdin=await self._stdin(step, view, solver, asker),
+            isolated=step.network == "none",
         )
 
     async def _mountable(self, tree: Tree) -> Tree:
@@ -119,7 +121,8 @@ class Preparer:
         try:
             return find_user(view, step.user)
         except NotFound as error:
-            raise ExecError(step.args, -1, "", "", error.message) from None
+            where = f"{step.origin}: " if step.origin else ""
+            raise ExecError(step.args, -1, "", "", f"{where}{error.message}") from None
 
     def _env(self, step: Exec, user: User, extra: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
         env = dict(step.env) | dict(step.volatile_env)
@@ -155,7 +158,8 @@ class Preparer:
                 uid, gid = find_owner(view, mount.owner)
                 return Mount(mount.target, Bind(await pass_on(self._store, mount.path, uid or 0, gid or 0, stack)))
             case MountCache():
-                return Mount(mount.target, Bind(await self._volume(mount, view, solver, asker, stack)))
+                volume = Bind(await self._volume(mount, view, solver, asker, stack))
+                return Mount(mount.target, volume, read_only=mount.read_only)
             case MountTree():
                 return await self._tree(index, mount, solver, asker, stack, stagings)
 
@@ -170,8 +174,8 @@ class Preparer:
     ) -> Mount:
         tree = await self._mountable(await solver.tree(mount.source.tree, asker))
         source = solver.view(tree)
-        if mount.kind == "file":
-            entry = source.stat(mount.source.path)
+        entry = source.stat(mount.source.path)
+        if mount.kind == "file" or (mount.kind == "any" and entry is not None and entry.kind == "file"):
             if entry is None or entry.kind != "file":
                 raise NotFound(
                     f"stat {mount.source.path.lstrip('/')}: no such file or directory", reason="path-not-found"
@@ -202,7 +206,7 @@ class Preparer:
         seed = None
         if mount.source is not None:
             seed = solver.view(await solver.tree(mount.source.tree, asker)), mount.source.path
-        await asyncio.to_thread(fill_volume, self._store, volume, seed, uid or 0, gid or 0)
+        await asyncio.to_thread(fill_volume, self._store, volume, seed, uid or 0, gid or 0, mount.mode)
         return volume.rel
 
     async def _stdin(self, step: Exec, view: TreeView, solver: Solver, asker: Asker) -> bytes:

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
+from sealane_engine.dockerfile.sources import matching
 from sealane_engine.errors import EngineError, NotFound
 from sealane_engine.graph.difference import difference
-from sealane_engine.graph.edits import apply_edit, matching
+from sealane_engine.graph.edits import apply_edit
 from sealane_engine.graph.filled import fill_tree
 from sealane_engine.graph.flight import Flight
 from sealane_engine.graph.keys import Key, action_inputs, make_key, step_inputs
@@ -189,7 +190,7 @@ class Solver:
         view = await self.see(action.source, asker)
 
         def digests() -> list[list[str]]:
-            names = [name for path in action.paths for name in matching(view, path)]
+            names = [name for path in action.paths for name in matching(view, path, parents=action.parents)]
             return [[name, view.digest(f"/{name}")] for name in names]
 
         return await asyncio.to_thread(digests)
@@ -210,7 +211,12 @@ class Solver:
         return key
 
     async def _step_key(self, step: Exec, root: str, asker: Asker) -> Key:
-        mounts = await asyncio.gather(*(self._mount_inputs(mount, asker) for mount in step.mounts))
+        try:
+            mounts = await asyncio.gather(*(self._mount_inputs(mount, asker) for mount in step.mounts))
+        except NotFound as error:
+            if not step.origin or error.reason != "path-not-found":
+                raise
+            raise NotFound(f"{step.origin}: {error.message}", reason=error.reason, hint=error.hint) from error
         bindings = [[each.alias, await self.service_key(each.service, asker)] for each in step.bindings]
         return make_key(
             "step",
@@ -248,6 +254,8 @@ class Solver:
                     "sharing": mount.sharing,
                     "owner": mount.owner,
                     "source": await self.content(mount.source, asker) if mount.source else None,
+                    **({"mode": mount.mode} if mount.mode is not None else {}),
+                    **({"read_only": True} if mount.read_only else {}),
                 }
             case MountSocket():
                 return {"socket": mount.target, "path": mount.path, "owner": mount.owner}

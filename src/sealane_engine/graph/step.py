@@ -162,6 +162,9 @@ class Steps:
         self, prepared: Prepared, capture: Capture, stdin: int, stack: AsyncExitStack, nested: Nested | None
     ) -> Process:
         async def attach(pid: int) -> None:
+            if prepared.isolated:
+                await self._network.isolate(pid)
+                return
             stack.callback(self._network.release, await self._network.attach(pid))
             if nested:
                 await nested.listen(pid)
@@ -178,7 +181,8 @@ class Steps:
     def _check(self, step: Exec, code: int, capture: Capture) -> None:
         fine = {"SUCCESS": code == 0, "FAILURE": code != 0 and code not in SIGNALS, "ANY": code not in SIGNALS}
         if not fine[step.expect]:
-            raise ExecError(step.args, code, for_error(capture.stdout), for_error(capture.stderr))
+            where = f"{step.origin}: exit code: {code}" if step.origin else None
+            raise ExecError(step.args, code, for_error(capture.stdout), for_error(capture.stderr), where)
 
     def _commit(self, step: Exec, key: str, prepared: Prepared, ended: Exit, capture: Capture) -> StepResult:
         check_frozen(ended, step_name(step))
@@ -187,6 +191,8 @@ class Steps:
         for index, staging in prepared.mount_stagings.items():
             mount = step.mounts[index]
             assert isinstance(mount, MountTree)
+            if mount.kind == "any":
+                continue
             mounts[index] = self._commit_mount(mount, prepared, staging)
         result = StepResult(key, ended.code, capture.stdout, capture.stderr, bytes(capture.combined), root, mounts)
         return self._redirect(step, result)

@@ -14,8 +14,13 @@ if TYPE_CHECKING:
     from sealane_engine.store.volumes import Volume
 
 
-def fill_volume(store: Store, volume: Volume, seed: tuple[TreeView, str] | None, uid: int, gid: int) -> None:
-    """Fill a volume the first time that it is mounted, and give it to its owner; later it is as its users left it."""
+def fill_volume(
+    store: Store, volume: Volume, seed: tuple[TreeView, str] | None, uid: int, gid: int, mode: int | None
+) -> None:
+    """Fill a volume the first time that it is mounted, and give it to its owner; later it is as its users left it.
+
+    `mode` is that of its own directory (None: as it is).
+    """
     done = volume.path.with_name(volume.path.name + ".filled")
     if done.exists():
         return
@@ -30,6 +35,8 @@ def fill_volume(store: Store, volume: Volume, seed: tuple[TreeView, str] | None,
         for folder, names, files in os.walk(volume.path):
             for name in (".", *names, *files):
                 os.chown(os.path.join(folder, name), *owner, follow_symlinks=False)
+        if mode is not None:
+            volume.path.chmod(mode)
         done.touch()
     finally:
         os.close(descriptor)

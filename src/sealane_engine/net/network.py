@@ -106,6 +106,11 @@ class Network:
             raise
         return str(given)
 
+    async def isolate(self, pid: int) -> None:
+        """Give the network namespace of `pid` its own loopback, and no way out."""
+        router = await self._ready()
+        await router.isolate(pid)
+
     async def listen_inside(self, pid: int, host: str = "127.0.0.1", *, port: int = 0) -> socket.socket:
         """A listening TCP socket (port 0: any free one) inside the network namespace of `pid`, which is attached already."""
         await self._ready()

@@ -140,6 +140,9 @@ class Router:
         """Give the network namespace of `pid` a link to the bridge, with this address and a default route."""
         await self.thread.run_inside(pid, lambda namespace: self._attach(namespace, address))
 
+    async def isolate(self, pid: int) -> None:
+        await self.thread.run_inside(pid, _loopback)
+
     async def add_address(self, address: IPv4Address) -> None:
         """One more address of the router itself."""
         await self.thread.run(lambda: self._own_address(address, add=True))
@@ -266,3 +269,11 @@ def original_destination(connection: socket.socket) -> tuple[str, int]:
     """Where a redirected connection wanted to go (SO_ORIGINAL_DST)."""
     _family, port, packed = struct.unpack_from("!HH4s", connection.getsockopt(socket.SOL_IP, 80, 16))
     return str(IPv4Address(packed)), port
+
+
+def _loopback(_namespace: int) -> None:
+    from sealane_engine.linux import rtnetlink
+    from sealane_engine.linux.netlink import Netlink
+
+    with Netlink(socket.NETLINK_ROUTE) as inside:
+        inside.send([rtnetlink.up(1)])

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 from sealane_engine.errors import InvalidInput, NotFound
 from sealane_engine.store import disk
 from sealane_engine.store.merge import Match, Rules, as_match, merge
+from sealane_engine.store.modes import Mode
 from sealane_engine.store.paths import clean, join, names_directory, parts, split
 from sealane_engine.store.prefix import prefixed
 from sealane_engine.store.tree import Tree
@@ -132,7 +133,7 @@ class Editor:
         match: Match | Callable[[str, bool], bool] | None = None,
         uid: int | None = None,
         gid: int | None = None,
-        mode: int | None = None,
+        mode: Mode = None,
     ) -> None:
         """Copy a file or what a directory holds. `uid`, `gid` and `mode` are given to everything copied.
 
@@ -160,6 +161,14 @@ class Editor:
         for entry in self._all(start, recursive=recursive):
             if (entry.uid, entry.gid) != (uid, gid):
                 self._rewrite(entry, uid, gid, None)
+
+    def restore(self, entry: Entry) -> None:
+        """Give a directory of the tree the owner and mode of `entry`, which it was before."""
+        self.copy_up(entry.path)
+        with disk.guarded(self.store.home):
+            owner = self._outer(entry.uid), self._outer(entry.gid)
+            disk.set_metadata(self.real(entry.path), stat.S_IFDIR | entry.mode, *owner, None)
+        self.view.changed(entry.path)
 
     def utime(self, path: str, seconds: int) -> None:
         """Set the modification time of a path and all below it."""

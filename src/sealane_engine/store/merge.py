@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from sealane_engine.errors import InvalidInput
 from sealane_engine.store import disk
+from sealane_engine.store.modes import Mode, given
 from sealane_engine.store.paths import join, split
 
 if TYPE_CHECKING:
@@ -66,10 +67,10 @@ class Rules:
     match: Match | None = None
     uid: int | None = None
     gid: int | None = None
-    mode: int | None = None
+    mode: Mode = None
 
     def owner_and_mode(self, entry: Entry) -> tuple[int, int, int]:
-        mode = entry.mode if self.mode is None or entry.kind == "symlink" else self.mode
+        mode = entry.mode if entry.kind == "symlink" else given(self.mode, entry.mode, is_dir=entry.kind == "dir")
         uid = entry.uid if self.uid is None else self.uid
         return uid, entry.gid if self.gid is None else self.gid, mode
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from sealane_engine.store import disk
 from sealane_engine.store.digest import attributes, files_key
 from sealane_engine.store.merge import Rules
+from sealane_engine.store.modes import given
 from sealane_engine.store.paths import join, parts
 from sealane_engine.store.view import Entry, Source, TreeView
 
@@ -142,7 +143,7 @@ def _layer(
     if _is_as_it_is(store, view, source, target, rules):
         return source[0]
     filter_key = rules.match.key if rules.match is not None else ""
-    identity = [_VERSION, source, target, above, rules.uid, rules.gid, rules.mode, filter_key]
+    identity = [_VERSION, source, target, above, rules.uid, rules.gid, str(rules.mode), filter_key]
     key = "copy:" + hashlib.sha256(json.dumps(identity).encode()).hexdigest()
     known = store.result(key)
     if known is not None:
@@ -285,9 +286,10 @@ class _Build:
     def _owner_and_mode(self, facts: os.stat_result) -> tuple[int, int, int]:
         """Outer ids and permission bits that the rules give."""
         rules, ids = self.rules, self.store.ids
-        keeps_mode = rules.mode is None or stat.S_ISLNK(facts.st_mode)
+        bits = stat.S_IMODE(facts.st_mode)
+        mode = bits if stat.S_ISLNK(facts.st_mode) else given(rules.mode, bits, is_dir=stat.S_ISDIR(facts.st_mode))
         return (
             facts.st_uid if rules.uid is None else ids.outer(rules.uid),
             facts.st_gid if rules.gid is None else ids.outer(rules.gid),
-            stat.S_IMODE(facts.st_mode) if keeps_mode else rules.mode or 0,
+            mode,
         )

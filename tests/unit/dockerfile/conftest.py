@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sealane_engine.dockerfile.build import Built, CopyStep, Options, RunStep, build
+from sealane_engine.dockerfile.build import Built, Options, build
+from sealane_engine.dockerfile.builder import CopyStep, RunStep
 from sealane_engine.dockerfile.plan import find_target, plan
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class Recorder:
         self.copies.append(step)
         return (*state, ("copy", step.source, step.paths, step.dest))
 
-    async def make_directory(self, state: Root, path: str) -> Root:
+    async def make_directory(self, state: Root, path: str, owner: str) -> Root:
         return (*state, ("mkdir", path))
 
 

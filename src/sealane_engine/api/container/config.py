@@ -200,7 +200,7 @@ async def without_exposed_port(ctx: Context, self: Container, *, port: int, prot
 
 @field("exposedPorts")
 async def exposed_ports(ctx: Context, self: Container) -> list[Port]:
-    return list(self.config.ports)
+    return [each for each in self.config.ports if each.protocol in ("TCP", "UDP")]  # the schema knows no other
 
 
 def _without_port(self: Container, port: int, protocol: str) -> tuple[Port, ...]:

@@ -78,6 +78,8 @@ def image_variant(self: Container) -> Variant:
     config: dict[str, Any] = {"architecture": architecture, "os": os_name, "config": config_to_oci(self.config)}
     if variant:
         config["variant"] = variant
+    if self.config.author:
+        config["author"] = self.config.author
     return Variant(Failing(self.error) if self.error else self.root, canonical(config).decode(), self.platform)
 
 
