@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 LintTool = Literal["black", "isort", "flake8", "mypy", "bandit", "ruff", "ruff-format"]
 
-StageName = Literal["lint", "test", "scan", "build", "sbom"]
-OwnScanner = Literal["semgrep", "secrets", "dependencies"]
+StageName = Literal["lint", "test", "scan", "build", "image-scan", "sbom"]
+OwnScanner = Literal["semgrep", "secrets", "dependencies", "licences"]
 OtherScanner = Literal[
     "codeql", "gitleaks", "npm-audit", "pip-audit", "safety", "semgrep-packs", "snyk", "trivy", "trufflehog"
 ]
@@ -128,12 +128,27 @@ class TestConfig(Model):
         return next((seconds for name, seconds in self.timeouts.items() if name == category), self.timeout)
 
 
+ImageScanner = Literal["trivy", "snyk"]
+
+
+class LicencesConfig(Model):
+    """Which licences packages may have: SPDX identifiers or patterns (`GPL-*`). With `allow`, no other; never `deny`.
+
+    `packages` says the licence of packages that don't say it themselves: name → SPDX expression.
+    """
+
+    allow: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+    packages: dict[str, str] = {}
+
+
 class ScanConfig(Model):
     """What scan runs. `rules` adds the project's own Semgrep rule files or folders; `exclude` are path patterns.
 
     `advisories` is a folder of OSV files that dependencies are audited against. `reports` are reports of scanners that
-    run elsewhere: scanner → file. Each of `scanners` that can't scan fails the stage, unless `gates.accept` names it.
-    `timeout` (seconds) bounds each scanner.
+    run elsewhere: scanner → file; they are read instead of running it. Each of `scanners`, and of `image-scanners`
+    (stage image-scan), that can't scan fails the stage, unless `gates.accept` names it. `timeout` (seconds) bounds each
+    scanner. What one that asks a database or a registry said is kept for `fresh` seconds. `packs` are Semgrep's.
     """
 
     rules: tuple[Inside, ...] = ()
@@ -141,7 +156,11 @@ class ScanConfig(Model):
     scanners: tuple[OwnScanner | OtherScanner, ...] = ("semgrep", "secrets", "dependencies")
     advisories: Inside | None = None
     reports: dict[OtherScanner, Inside] = {}
+    image_scanners: tuple[ImageScanner, ...] = ()
+    packs: tuple[str, ...] = ("p/security-audit", "p/secrets", "p/ci", "p/docker")
+    licences: LicencesConfig = LicencesConfig()
     timeout: int = Field(default=900, ge=1)
+    fresh: int = Field(default=86_400, ge=1)
 
 
 class PostgresConfig(Model):
@@ -314,7 +333,7 @@ class Config(Model):
 
     python: Version = "3.11"
     node: Version = "18"
-    stages: tuple[StageName, ...] = ("lint", "test", "scan", "build", "sbom")
+    stages: tuple[StageName, ...] = ("lint", "test", "scan", "build", "image-scan", "sbom")
     timeout: int = Field(default=3600, ge=1)
     timeouts: dict[StageName, Annotated[int, Field(ge=1)]] = {}
     lint: LintConfig = LintConfig()

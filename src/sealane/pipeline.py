@@ -18,7 +18,7 @@ from sealane.errors import ReportUnreadable, SealaneError
 from sealane.findings import coverage, fingerprint, sources
 from sealane.gates import Gate, Policy, Verdict, evaluate, policy
 from sealane.gates.rules import accepted, without_bounds
-from sealane.stages import build, lint, sbom, scan, steps, test
+from sealane.stages import build, image_scan, lint, sbom, scan, steps, test
 from sealane.stages.result import Outcome, StageResult, not_run, skipped
 
 if TYPE_CHECKING:
@@ -44,12 +44,18 @@ def _sbom(project: Project, before: Mapping[str, StageResult]) -> Awaitable[Stag
     return sbom.run(project, before[build.NAME].image if build.NAME in before else None)
 
 
+def _image_scan(project: Project, before: Mapping[str, StageResult]) -> Awaitable[StageResult]:
+    return image_scan.run(project, before[build.NAME].image if build.NAME in before else None)
+
+
 # lint, test and scan start together: a failed lint stops neither of the others, so that one run shows all.
 STAGES: tuple[Stage, ...] = (
     Stage(lint.NAME, lambda project, _: lint.run(project), lint.nothing_to_do),
     Stage(test.NAME, lambda project, _: test.run(project), test.nothing_to_do),
     Stage(scan.NAME, lambda project, _: scan.run(project), scan.nothing_to_do),
     Stage(build.NAME, lambda project, _: build.run(project), build.nothing_to_do, (lint.NAME, test.NAME, scan.NAME)),
+    # Before anything leaves this machine: what publishes an image needs this stage.
+    Stage(image_scan.NAME, _image_scan, image_scan.nothing_to_do, (build.NAME,)),
     Stage(sbom.NAME, _sbom, sbom.nothing_to_do, (build.NAME,)),
 )
 BY_NAME = {stage.name: stage for stage in STAGES}

@@ -14,7 +14,8 @@ import dagger
 import pytest
 
 from sealane.findings import sarif
-from sealane.stages import scan, steps
+from sealane.stages import steps
+from sealane.stages.scanners import semgrep
 
 pytestmark = [pytest.mark.needs("root", "network"), pytest.mark.timeout(900)]
 
@@ -51,8 +52,8 @@ async def found_in(texts: dict[str, str]) -> set[tuple[str, str]]:
         source = dagger.dag.directory().with_new_file(".semgrepignore", "")
         for path, text in texts.items():
             source = source.with_new_file(path, text)
-        container = (await scan.scanner()).with_mounted_directory(steps.SOURCE, source)
-        done = await steps.attempt(container, scan.command(scan.everything(), "/reports/all.sarif"))
+        container = (await semgrep.scanner()).with_mounted_directory(steps.SOURCE, source)
+        done = await steps.attempt(container, semgrep.command(semgrep.everything(), "/reports/all.sarif"))
         assert done.exit_code == 0, done.output
         findings = sarif.read(await done.container.file("/reports/all.sarif").contents(), "semgrep")
     return {(finding.rule, finding.file) for finding in findings}

@@ -23,7 +23,13 @@ if TYPE_CHECKING:
 
 # Of a stage's notes, those that do not tell of a part that could not run.
 _EXCUSED = "findings that do not count: "
-_HARMLESS = ("clean: ", "mypy: ran without the project's requirements", "not scanned (accepted): ", "nothing to scan: ")
+_HARMLESS = (
+    "clean: ",
+    "mypy: ran without the project's requirements",
+    "not scanned (accepted): ",
+    "nothing to scan: ",
+    "scanned: ",
+)
 
 
 def _today() -> dt.date:

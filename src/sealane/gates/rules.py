@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sealane.gates.policy import Policy
 
 _SCANNERS = ("lint", "scan")
+_FINDERS = (*_SCANNERS, "image-scan", "security")
 
 
 class Verdict(StrEnum):
@@ -145,15 +146,15 @@ def _within(value: float, bound: float | None, sign: str) -> bool:
 
 def _security(results: Sequence[StageResult], severity: Severity) -> list[Finding]:
     """What counts of what lint and scan found. Of lint, only bandit's speaks of security below high severity."""
-    found = [f for r in results if r.stage in _SCANNERS for f in r.findings if f.severity is severity and f.counts]
+    found = [f for r in results if r.stage in _FINDERS for f in r.findings if f.severity is severity and f.counts]
     if severity is Severity.HIGH:
         return found
-    scanned = {id(f) for r in results if r.stage == "scan" for f in r.findings}
+    scanned = {id(f) for r in results if r.stage in _FINDERS[1:] for f in r.findings}
     return [f for f in found if f.tool == "bandit" or id(f) in scanned]
 
 
 def _count(name: str, results: Sequence[StageResult], severity: Severity, maximum: int) -> Gate:
-    scanners = [r for r in results if r.stage in _SCANNERS]
+    scanners = [r for r in results if r.stage in _FINDERS]
     count, threshold = len(_security(results, severity)), f"≤ {maximum}"
     row = (f"{count} found", str(count), threshold, "findings")
     if count > maximum:

@@ -1,70 +1,48 @@
-"""The stage scan: Semgrep with the rules that ship here, over the code; secrets, over every file; and other scanners."""
+"""The stage scan: every scanner that the configuration names, over the files of the project, each to its end."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from importlib import resources
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from dagger import dag
 
-from sealane.errors import ReportUnreadable
-from sealane.findings import Severity, sarif, security
-from sealane.stages import dependencies, given, scanned, steps
+from sealane.findings import Severity, security
+from sealane.stages import steps
 from sealane.stages.result import Outcome, StageResult, not_run
-from sealane.stages.scanned import Scanned
+from sealane.stages.scanners import (
+    audits,
+    codeql,
+    dependencies,
+    given,
+    leaks,
+    licences,
+    scanned,
+    semgrep,
+    trivy,
+)
+from sealane.stages.scanners.scanned import Scanned
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    import dagger
-
     from sealane.stages.project import Project
 
 NAME = "scan"
 SECURITY = "security-report.json"
-_RULES = "/rules"
-SECRETS = "secrets.yaml"
-# Semgrep leaves tests and examples out of its own accord. A secret there is as lost as one anywhere.
-_EVERYTHING = "node_modules/\n.venv/\n.git/\n"
 
-
-@dataclass(frozen=True, slots=True)
-class Pass:
-    """One run of Semgrep: a name, its rules and what it looks at."""
-
-    name: str
-    rules: tuple[str, ...]
-    source: dagger.Directory
-
-
-def rules() -> dict[str, str]:
-    """File name → text of the rules that ship with Sealane."""
-    folder = resources.files("sealane.stages.rules")
-    return {f.name: f.read_text() for f in sorted(folder.iterdir(), key=lambda f: f.name) if f.name.endswith(".yaml")}
-
-
-def everything() -> tuple[str, ...]:
-    """Where the rules that ship are in the scanner's container."""
-    return tuple(f"{_RULES}/{name}" for name in rules())
-
-
-def command(configs: Sequence[str], output: str, exclude: Sequence[str] = ()) -> list[str]:
-    """One run of Semgrep over the working directory that asks nobody and sends nothing."""
-    words = ["semgrep", "scan", "--metrics=off", "--disable-version-check", "--no-git-ignore", "--quiet"]
-    words += [word for config in configs for word in ("--config", config)]
-    words += [word for pattern in exclude for word in ("--exclude", pattern)]
-    return [*words, "--sarif", "--output", output, "."]
-
-
-async def scanner() -> dagger.Container:
-    """Semgrep with the rules that ship. Raises steps.CannotRunError."""
-    base = await steps.installed(steps.with_tools(steps.python(), "semgrep"), "semgrep")
-    base = base.with_env_variable("SEMGREP_ENABLE_VERSION_CHECK", "0").with_env_variable("SEMGREP_SEND_METRICS", "off")
-    base = base.with_env_variable("PATH", f"{steps.TOOLS}/bin:/usr/local/bin:/usr/bin:/bin")
-    for name, text in rules().items():
-        base = base.with_new_file(f"{_RULES}/{name}", text)
-    return base
+RUNNERS: Mapping[str, Callable[[Project], Awaitable[Scanned]]] = {
+    semgrep.CODE: semgrep.code,
+    semgrep.SECRETS: semgrep.secrets,
+    semgrep.PACKS: semgrep.packs,
+    dependencies.NAME: dependencies.run,
+    licences.NAME: licences.run,
+    trivy.NAME: trivy.files,
+    codeql.NAME: codeql.run,
+    leaks.GITLEAKS: leaks.gitleaks,
+    leaks.TRUFFLEHOG: leaks.trufflehog,
+    audits.PIP_AUDIT: audits.pip_audit,
+    audits.SAFETY: audits.safety,
+    audits.NPM_AUDIT: audits.npm_audit,
+}
 
 
 async def nothing_to_do(project: Project) -> str:
@@ -72,20 +50,40 @@ async def nothing_to_do(project: Project) -> str:
 
 
 async def run(project: Project) -> StageResult:
-    """All scanners, each to its end. Fails on a finding of high severity; a scanner that did not look, or not at
-    everything, is *not scanned*, never clean: without a high finding the stage then is *not run*.
-    """
+    """All scanners that are named, and those whose report is handed in."""
     if not project.files:
         return not_run(NAME, "no files")
     names = dict.fromkeys((*project.config.scan.scanners, *project.config.scan.reports))
-    base = await scanner() if {"semgrep", "secrets"} & set(names) else None
-    done = await steps.concurrently(*((lambda n=name: _one(n, base, project)) for name in names))
+    done = await steps.concurrently(*((lambda n=name: _one(n, project)) for name in names))
+    return result_of(NAME, done, project)
+
+
+async def _one(name: str, project: Project) -> Scanned:
+    if name in project.config.scan.reports or name not in RUNNERS:
+        return await given.run(project, name)
+    return await guarded(name, RUNNERS[name](project))
+
+
+async def guarded(name: str, scan: Awaitable[Scanned]) -> Scanned:
+    """A scanner that can't be installed is *not scanned*, and hides no other's findings."""
+    try:
+        return await scan
+    except steps.CannotRunError as error:
+        return Scanned(name, wrong=error.message, report=scanned.log(name, error.log))
+
+
+def result_of(stage: str, done: Iterable[Scanned], project: Project, report_name: str = SECURITY) -> StageResult:
+    """Fails on a finding of high severity. A scanner that did not look, or not at everything, is *not scanned*, never
+    clean: without a high finding the stage then is *not run*.
+    """
+    done = tuple(done)
     accept = project.config.gates.accept
     open_ = [one.wrong for one in done if one.wrong and one.name not in accept]
     notes = [
         f"not scanned (accepted): {o.wrong}; accepted: {accept[o.name]}" for o in done if o.wrong and o.name in accept
     ]
     notes += [f"nothing to scan: {one.name}: {one.idle}" for one in done if one.idle]
+    notes += [f"scanned: {note}" for one in done for note in one.notes]
     findings = tuple(finding for one in done for finding in one.findings)
     high = sum(finding.severity is Severity.HIGH for finding in findings)
     figures = {"findings": len(findings), "high": high} | {k: v for one in done for k, v in one.figures.items()}
@@ -93,11 +91,11 @@ async def run(project: Project) -> StageResult:
     for one in done:
         report = report.with_directory("/", one.report) if one.report else report
     report = report.with_new_file(
-        SECURITY, security.write(findings, {one.name: one.wrong for one in done if one.wrong})
+        report_name, security.write(findings, {one.name: one.wrong for one in done if one.wrong})
     )
     if open_ and not high:
         return StageResult(
-            NAME,
+            stage,
             Outcome.NOT_RUN,
             open_[0],
             broken=True,
@@ -106,7 +104,7 @@ async def run(project: Project) -> StageResult:
             findings=findings,
         )
     return StageResult(
-        NAME,
+        stage,
         Outcome.FAILED if high else Outcome.RAN,
         f"{high} high" if high else "",
         report=report,
@@ -114,37 +112,3 @@ async def run(project: Project) -> StageResult:
         findings=findings,
         figures=figures,
     )
-
-
-async def _one(name: str, base: dagger.Container | None, project: Project) -> Scanned:
-    if name == dependencies.NAME:
-        return await dependencies.run(project)
-    if base is None or name not in {"semgrep", "secrets"}:
-        return await given.run(project, name)
-    code = tuple(path for path in everything() if path != f"{_RULES}/{SECRETS}") + project.config.scan.rules
-    passes = {
-        "semgrep": Pass("semgrep", code, project.source),
-        "secrets": Pass(
-            "secrets", (f"{_RULES}/{SECRETS}",), project.source.with_new_file(".semgrepignore", _EVERYTHING)
-        ),
-    }
-    return await _scan(passes[name], base, project)
-
-
-async def _scan(which: Pass, base: dagger.Container, project: Project) -> Scanned:
-    """One pass of Semgrep."""
-    output, scan = f"{steps.REPORTS}/{which.name}.sarif", project.config.scan
-    limit = ["timeout", "--kill-after=10", str(scan.timeout)]
-    words = [*limit, *command(which.rules, output, scan.exclude)]
-    done = await steps.attempt(base.with_mounted_directory(steps.SOURCE, which.source), words)
-    report = scanned.log(which.name, done.output)
-    if done.exit_code not in {0, 1}:
-        return Scanned(which.name, report=report, wrong=scanned.ended(which.name, done, scan.timeout))
-    file = done.container.file(output)
-    try:
-        findings = sarif.read(await scanned.text_of(file, which.name), which.name)
-    except ReportUnreadable as error:
-        return Scanned(which.name, report=report, wrong=error.message)
-    except (AttributeError, RecursionError) as error:
-        return Scanned(which.name, report=report, wrong=f"{which.name}'s SARIF can't be read: {error!r}"[:300])
-    return Scanned(which.name, tuple(findings), report.with_file(f"{which.name}.sarif", file))

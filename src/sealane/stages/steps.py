@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 REPORTS = "/reports"
 SOURCE = "/src"
 TOOLS = "/opt/sealane"
-_PIP_NOISE = re.compile(r"^(\[notice\]|WARNING: (Running pip as|You are using pip)|\s*$)")
+_NOISE = re.compile(
+    r"^(\[notice\]|WARNING: (Running pip as|You are using pip)|npm (error|ERR!) A complete log of this run|\s*$)"
+)
 _REQUIREMENT_FILES = ("*requirements*.txt", "*constraints*.txt", "requirements/**")
 _LOCAL = re.compile(r"^\s*(-e\s|--editable|\.|file:)", re.MULTILINE)
 _OFFLINE = re.compile(
@@ -110,15 +112,21 @@ async def with_requirement_files(
     return container.with_directory(SOURCE, project.source, include=[*_REQUIREMENT_FILES, *names])
 
 
-async def attempt(container: dagger.Container, args: Sequence[str], *, stdout: str = "", stderr: str = "") -> Executed:
-    """Run a command that may fail; with `stdout` and `stderr` also written to these files."""
-    done = container.with_exec(list(args), expect=dagger.ReturnType.ANY, redirect_stdout=stdout, redirect_stderr=stderr)
+async def attempt(
+    container: dagger.Container, args: Sequence[str], *, stdout: str = "", stderr: str = "", keep: bool = True
+) -> Executed:
+    """Run a command that may fail; with `stdout` and `stderr` also written to these files.
+
+    Without `keep` an engine does not keep a failure: the next run tries again. There is no container after one then.
+    """
+    expect = dagger.ReturnType.ANY if keep else dagger.ReturnType.SUCCESS
+    done = container.with_exec(list(args), expect=expect, redirect_stdout=stdout, redirect_stderr=stderr)
     try:
         code = await done.exit_code()
     except dagger.ExecError as error:
         if list(error.command) != list(args):  # another command's: a service that the container is bound to
             raise
-        # Ended by a signal, which ANY doesn't cover: there is no container after it.
+        # Without `keep`, or ended by a signal, which ANY doesn't cover: there is no container after it.
         return Executed(container, error.exit_code, error.stdout, error.stderr)
     return Executed(done, code, await done.stdout(), await done.stderr())
 
@@ -175,8 +183,20 @@ def offline(log: str) -> bool:
 
 
 def last_lines(text: str, count: int = 20) -> str:
-    lines = [line.rstrip() for line in text.splitlines() if not _PIP_NOISE.match(line)]
+    lines = [line.rstrip() for line in text.splitlines() if not _NOISE.match(line)]
     return "\n".join(lines[-count:])
+
+
+def node_base(config: Config) -> dagger.Container:
+    """A Node with the npm cache that all stages share."""
+    return (
+        dag.container()
+        .from_(config.node_image)
+        .with_env_variable("CI", "true")
+        .with_env_variable("npm_config_update_notifier", "false")
+        .with_env_variable("npm_config_fund", "false")
+        .with_mounted_cache("/root/.npm", dag.cache_volume("sealane-npm"))
+    )
 
 
 async def node(project: Project) -> dagger.Container:
@@ -186,16 +206,7 @@ async def node(project: Project) -> dagger.Container:
     prefix = "" if folder == "." else f"{folder}/"
     locked = project.has(f"{prefix}package-lock.json")
     names = [n for n in ("package.json", "package-lock.json", ".npmrc") if project.has(prefix + n)]
-    base = (
-        dag.container()
-        .from_(project.config.node_image)
-        .with_env_variable("CI", "true")
-        .with_env_variable("npm_config_update_notifier", "false")
-        .with_env_variable("npm_config_fund", "false")
-        .with_env_variable("npm_config_audit", "false")
-        .with_mounted_cache("/root/.npm", dag.cache_volume("sealane-npm"))
-        .with_workdir("/frontend")
-    )
+    base = node_base(project.config).with_env_variable("npm_config_audit", "false").with_workdir("/frontend")
     for name in names:
         base = base.with_file(f"/frontend/{name}", source.file(name))
     ready = await installed(base.with_exec(["npm", "ci" if locked else "install"]), "the frontend's packages")

@@ -18,5 +18,19 @@ def requirement(name: str) -> str:
     return f"{name}=={_table()['python'][name]}"
 
 
+def image(name: str) -> str:
+    return _table()["image"][name]
+
+
 def python_image() -> str:
-    return _table()["image"]["python"]
+    return image("python")
+
+
+def download(name: str) -> str:
+    """The address of a tool that comes as a file."""
+    return _table()["download"][name]
+
+
+def go_module(name: str) -> str:
+    """`path@version`, as `go install` takes it."""
+    return _table()["go"][name]

@@ -40,10 +40,10 @@ def test_assert_is_silent_when_the_stage_passed():
 def test_a_stage_that_cannot_be_set_up_keeps_its_log():
     async def body(engine, source):
         engine.on("/bin/pip", exit_code=1, stderr="ERROR: the index is away\n")
-        run = await runs.one("scan", source)
+        run = await runs.one("sbom", source)
         return run, await engine.files(runs.directory(run))
 
-    run, files = in_engine(body, {"a.py": "x=1"})
-    assert run.results[0].verdict.startswith("not run (semgrep can't be installed")
-    assert "the index is away" in files["logs/scan/cannot-run.txt"]
+    run, files = in_engine(body, {"Dockerfile": "FROM scratch\n"})
+    assert run.results[0].verdict.startswith("not run (syft can't be installed")
+    assert "the index is away" in files["logs/sbom/cannot-run.txt"]
     assert not run.passed

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sealane.stages import scan
+from sealane.stages.scanners import semgrep
 
 GOLDEN = Path(__file__).parent.parent.parent / "golden" / "rules"
 KINDS = {"ci.yaml": "ci", "docker.yaml": "docker", "python.yaml": "python", "secrets.yaml": "secrets", "web.yaml": "javascript"}  # fmt: skip
@@ -21,7 +21,7 @@ def ids(text: str) -> list[str]:
 
 def rule_texts() -> list[tuple[str, str]]:
     """(id, text) of every rule."""
-    texts = [part for text in scan.rules().values() for part in re.split(r"^  - id: ", text, flags=re.MULTILINE)[1:]]
+    texts = [part for text in semgrep.rules().values() for part in re.split(r"^  - id: ", text, flags=re.MULTILINE)[1:]]
     return [(text.split("\n", 1)[0], text) for text in texts]
 
 
@@ -40,8 +40,8 @@ def test_a_rule_says_how_bad_why_and_what_to_do(name: str, text: str):
     assert message[1].count(".") >= 2, "one sentence says what is wrong, another what to do"
 
 
-@pytest.mark.parametrize("file", sorted(scan.rules()))
+@pytest.mark.parametrize("file", sorted(semgrep.rules()))
 def test_every_rule_has_a_case_for_and_one_against(file: str):
     cases = tomllib.loads((GOLDEN / f"{KINDS[file]}.toml").read_text())["case"]
-    assert [case["rule"] for case in cases] == ids(scan.rules()[file])
+    assert [case["rule"] for case in cases] == ids(semgrep.rules()[file])
     assert all(case["bad"] and case["good"] and case["bad"] != case["good"] for case in cases)

@@ -4,13 +4,14 @@ import json
 
 import pytest
 
-from sealane.stages import scan, scanned
+from sealane.stages import scan
 from sealane.stages.result import Outcome
+from sealane.stages.scanners import scanned
 
 ACCEPTED = "[tool.sealane.gates.accept]\ndependencies = 'none here'\n"
 ADVISED = "[tool.sealane.scan]\nscanners = ['dependencies']\nadvisories = 'osv'\n"
 ROW = {"id": "X-1", "package": "fastapi", "version": "0.1", "severity": "HIGH", "summary": "Bad.", "fixed": ["0.2"], "file": "requirements.txt", "line": 1}  # fmt: skip
-CLEAN = {"advisories": 6, "newest": "2026", "packages": 9, "undecided": [], "vulnerabilities": []}
+CLEAN = {"advisories": 6, "newest": "2026", "packages": 9, "pinned": [], "undecided": [], "vulnerabilities": []}
 TRIVY = {"SchemaVersion": 2, "Results": [{"Target": "a.txt", "Vulnerabilities": []}]}
 GIVEN = "[tool.sealane.scan]\nscanners = []\nreports = { trivy = 'trivy.json' }\n"
 
@@ -85,7 +86,7 @@ def test_an_audit_that_hangs_is_stopped_and_not_scanned(engine_run):
     assert result.reason == "dependencies was stopped after 7 s (scan.timeout)"
     scanners = [step.args for step in steps if {"semgrep", "audit"} & set(step.args)]
     assert len(scanners) == 3
-    assert all(args[:3] == ("timeout", "--kill-after=10", "7") for args in scanners)
+    assert all(args[:4] == ("timeout", "-k", "10", "7") for args in scanners)
 
 
 def test_what_is_undecided_is_not_scanned_and_hides_no_finding(engine_run):
@@ -122,9 +123,9 @@ def test_a_huge_report_is_not_even_fetched(engine_run, monkeypatch: pytest.Monke
     assert "more than 20" in result.reason
 
 
-def test_a_scanner_that_is_asked_for_and_has_no_report_is_not_scanned(engine_run):
+def test_a_scanner_of_images_that_is_asked_for_and_has_no_report_is_not_scanned(engine_run):
     result, _, _ = scanning(engine_run, f"[tool.sealane.scan]\nscanners = ['snyk']\n{ACCEPTED}")
-    assert result.reason == "snyk does not run here: hand its report in by scan.reports.snyk"
+    assert result.reason.startswith("snyk looks at images: name it in scan.image-scanners")
 
 
 def test_a_project_without_requirements_has_nothing_to_audit(engine_run):

@@ -35,9 +35,17 @@ def audit(database: advisories.Database, packages: list[locks.Package]) -> dict[
         "advisories": database.count,
         "newest": database.newest,
         "packages": len(pinned),
+        "pinned": [_pinned(package) for package in pinned],
         "undecided": undecided,
         "vulnerabilities": found,
     }
+
+
+def _pinned(package: locks.Package) -> dict[str, Any]:
+    """`normal` is the name as the registry compares it."""
+    normal = advisories.normal(package.ecosystem, package.name)
+    told = {"ecosystem": package.ecosystem, "name": package.name, "normal": normal, "version": package.version}
+    return {**told, "file": package.file, "line": package.line}
 
 
 def _groups(hits: list[advisories.Affected]) -> list[list[advisories.Affected]]:

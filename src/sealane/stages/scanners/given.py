@@ -8,8 +8,8 @@ from dagger import dag
 
 from sealane.errors import ReportUnreadable
 from sealane.findings import scanners
-from sealane.stages import scanned
-from sealane.stages.scanned import Scanned
+from sealane.stages.scanners import scanned
+from sealane.stages.scanners.scanned import Scanned
 
 if TYPE_CHECKING:
     from sealane.stages.project import Project
@@ -31,7 +31,10 @@ async def run(project: Project, name: str) -> Scanned:
     """What a report says. Without one the scanner did not scan."""
     path = next((file for key, file in project.config.scan.reports.items() if key == name), None)
     if path is None:
-        return Scanned(name, wrong=f"{name} does not run here: hand its report in by scan.reports.{name}")
+        return Scanned(
+            name,
+            wrong=f"{name} looks at images: name it in scan.image-scanners, or hand its report in by scan.reports.{name}",
+        )
     if not project.has(path):
         return Scanned(name, wrong=f"{name}'s report is not in the project: {path} (scan.reports.{name})")
     file = project.source.file(path)

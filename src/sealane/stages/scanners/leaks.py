@@ -1,0 +1,181 @@
+"""Secrets in the files of a project and in the history of its repository: gitleaks and TruffleHog."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from dagger import dag
+
+from sealane.errors import ReportUnreadable
+from sealane.findings.scanners import READERS, Said
+from sealane.findings.scanners.common import check
+from sealane.stages import steps, tools
+from sealane.stages.scanners import scanned
+from sealane.stages.scanners.scanned import Scanned, Tool
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import dagger
+
+    from sealane.config import ScanConfig
+    from sealane.stages.project import Project
+
+GITLEAKS, TRUFFLEHOG = "gitleaks", "trufflehog"
+HISTORY = "history"
+REPOSITORY = "/scan/repository"
+_BIN = "/opt/sealane/bin"
+# When Git fails, gitleaks logs an error, writes an empty report and ends with 0.
+_ERROR = re.compile(r"\b(ERR|FTL)\b")
+_RAW, _LOG = "/tmp/found.jsonl", "/tmp/log.jsonl"  # noqa: S108 - in the scanner's own container
+# A repository that is mounted belongs to another user than the step's; Git would refuse to look at it.
+_TRUST = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}
+
+
+async def gitleaks(project: Project) -> Scanned:
+    """Look through the files with gitleaks."""
+    base = await _gitleaks(project.config.scan)
+    if isinstance(base, Scanned):
+        return base
+    words, output = ["dir", "."], f"{steps.REPORTS}/gitleaks-report.json"
+    ready = base.with_workdir(steps.SOURCE).with_mounted_directory(steps.SOURCE, project.source)
+    return await _leaks(ready, words, output, project.config.scan)
+
+
+async def trufflehog(project: Project) -> Scanned:
+    """Look through the files with TruffleHog."""
+    base = await _trufflehog(project.config.scan)
+    if isinstance(base, Scanned):
+        return base
+    ready = base.with_mounted_directory(steps.SOURCE, project.source)
+    return await _hogs(ready, ["filesystem", steps.SOURCE], "trufflehog-report.jsonl", project.config.scan)
+
+
+async def history(project: Project, repository: dagger.Directory, base: str) -> Scanned:
+    """Every commit of the repository, and those of `base..HEAD` by themselves, by TruffleHog, else by gitleaks."""
+    config = project.config.scan
+    git = await scanned.ready(HISTORY, _with_git(), config.timeout)
+    if isinstance(git, Scanned):
+        return git
+    mounted = git.with_mounted_directory(REPOSITORY, repository)
+    wrong, commits = await _commits(mounted, base)
+    if wrong:
+        return Scanned(HISTORY, wrong=wrong)
+    hog = await _trufflehog(config)
+    if isinstance(hog, Scanned):
+        leaks = await _gitleaks(config)
+        if isinstance(leaks, Scanned):
+            return Scanned(HISTORY, wrong=f"neither can be had: {hog.wrong}; {leaks.wrong}", report=leaks.report)
+        done = await _by_gitleaks(leaks.with_mounted_directory(REPOSITORY, repository), config, base)
+        said = f"history by gitleaks (TruffleHog can't be had), {commits} commits"
+    else:
+        done = await _by_trufflehog(hog.with_mounted_directory(REPOSITORY, repository), config, base)
+        said = f"history by TruffleHog, {commits} commits"
+    return replace(done, name=HISTORY, notes=(said,), figures={"commits": commits})
+
+
+async def _commits(git: dagger.Container, base: str) -> tuple[str, int]:
+    """What keeps the history from being looked at whole (empty when nothing does), and how many commits it has."""
+    asked = await steps.attempt(git, ["git", "rev-parse", "--is-shallow-repository"])
+    if asked.exit_code:
+        return f"no history: {steps.last_lines(asked.output, 1)}", 0
+    if asked.stdout.strip() != "false":
+        return "the repository is shallow: fetch all of its history (`git fetch --unshallow`)", 0
+    if base and (await steps.attempt(git, ["git", "rev-parse", "--verify", "--quiet", f"{base}^{{commit}}"])).exit_code:
+        return f"the repository has no commit {base}: fetch it, or name another (`--base`)", 0
+    counted = await steps.attempt(git, ["git", "rev-list", "--all", "--count"])
+    return "", int(counted.stdout.strip() or 0)
+
+
+async def _by_gitleaks(ready: dagger.Container, config: ScanConfig, base: str) -> Scanned:
+    parts = [("gitleaks-history.json", "--all")] + ([("gitleaks-range.json", f"{base}..HEAD")] if base else [])
+    runs = [["git", "--log-opts", f"--full-history {which}", "."] for _, which in parts]
+    outputs = [f"{steps.REPORTS}/{name}" for name, _ in parts]
+    return _together([await _leaks(ready, w, o, config) for w, o in zip(runs, outputs, strict=True)])
+
+
+async def _by_trufflehog(ready: dagger.Container, config: ScanConfig, base: str) -> Scanned:
+    whole = ["git", f"file://{REPOSITORY}"]
+    parts = [await _hogs(ready, whole, "trufflehog-history.jsonl", config)]
+    if base:
+        parts.append(await _hogs(ready, [*whole, "--since-commit", base], "trufflehog-range.jsonl", config))
+    return _together(parts)
+
+
+def _together(parts: Sequence[Scanned]) -> Scanned:
+    """What is in both is found once."""
+    report = dag.directory()
+    for part in parts:
+        report = report.with_directory("/", part.report) if part.report else report
+    wrong = "; ".join(dict.fromkeys(part.wrong for part in parts if part.wrong))
+    return Scanned(HISTORY, tuple(dict.fromkeys(f for part in parts for f in part.findings)), report, wrong)
+
+
+def _with_git() -> dagger.Container:
+    base = dag.container().from_(tools.image("debian")).with_exec(["apt-get", "update"])
+    base = base.with_exec(["apt-get", "install", "-y", "--no-install-recommends", "ca-certificates", "git"])
+    for name, value in _TRUST.items():
+        base = base.with_env_variable(name, value)
+    return base.with_new_file(f"{steps.REPORTS}/.keep", "").with_workdir(REPOSITORY)
+
+
+async def _gitleaks(config: ScanConfig) -> dagger.Container | Scanned:
+    """Build it from its module, and put it beside Git."""
+    go = _with_git().with_exec(["apt-get", "install", "-y", "--no-install-recommends", "golang-go"])
+    built = (
+        go.with_env_variable("GOTOOLCHAIN", tools.go_module("toolchain"))
+        .with_env_variable("GOBIN", _BIN)
+        .with_env_variable("CGO_ENABLED", "0")
+        .with_mounted_cache("/root/go", dag.cache_volume("sealane-go"))
+        .with_mounted_cache("/root/.cache/go-build", dag.cache_volume("sealane-go-build"))
+        .with_exec(["go", "install", tools.go_module(GITLEAKS)])
+    )
+    had = await scanned.ready(GITLEAKS, built, config.timeout)
+    if isinstance(had, Scanned):
+        return had
+    return _with_git().with_file(f"{_BIN}/{GITLEAKS}", had.file(f"{_BIN}/{GITLEAKS}"))
+
+
+async def _leaks(ready: dagger.Container, words: list[str], output: str, config: ScanConfig) -> Scanned:
+    """One run of gitleaks, which leaves the secrets themselves out of its report."""
+    name = output.rpartition("/")[2]
+    command = [f"{_BIN}/{GITLEAKS}", *words[:-1], "--redact=100", "--exit-code=0", "--no-banner", "--no-color"]
+    command += ["--report-format=json", f"--report-path={output}", words[-1]]
+    tool = Tool(GITLEAKS, READERS[GITLEAKS], name, complains=_ERROR)
+    return await scanned.run(tool, ready, command, output, config.timeout)
+
+
+async def _trufflehog(config: ScanConfig) -> dagger.Container | Scanned:
+    base = dag.container().from_(tools.image(TRUFFLEHOG)).with_entrypoint([])
+    base = base.with_new_file("/sealane/quiet.sh", steps.script("quiet.sh")).with_new_file(f"{steps.REPORTS}/.keep", "")
+    return await scanned.ready(TRUFFLEHOG, base, config.timeout)
+
+
+async def _hogs(ready: dagger.Container, words: list[str], name: str, config: ScanConfig) -> Scanned:
+    """One run of TruffleHog. What it prints holds the secrets: only a report without them leaves the container's files."""
+    command = ["sh", "/sealane/quiet.sh", _RAW, _LOG, "trufflehog", *words, "--json", "--no-update"]
+    limited = ["timeout", "-k", "10", str(config.timeout), *command, "--fail-on-scan-errors"]
+    done = await steps.attempt(scanned.fresh(ready, config), limited, keep=False)
+    if done.exit_code:
+        return Scanned(TRUFFLEHOG, wrong=scanned.ended(TRUFFLEHOG, done, config.timeout))
+    try:
+        raw = await scanned.text_of(done.container.file(_RAW), TRUFFLEHOG)
+        log = await scanned.text_of(done.container.file(_LOG), TRUFFLEHOG)
+        said = _masked(raw, log)
+    except ReportUnreadable as error:
+        return Scanned(TRUFFLEHOG, wrong=error.message)
+    report = dag.directory().with_new_file(name, said[1])
+    return Scanned(TRUFFLEHOG, said[0].findings, report, said[0].missing, read=True)
+
+
+def _masked(raw: str, log: str) -> tuple[Said, str]:
+    """What TruffleHog found, and its report without the secrets. Raises ReportUnreadable."""
+    together = f"{raw.rstrip()}\n{log}"
+    check(together, TRUFFLEHOG)
+    said = READERS[TRUFFLEHOG](together)
+    found = [json.loads(line) for line in raw.splitlines() if line.strip()]
+    shown = [{k: v for k, v in entry.items() if k not in {"Raw", "RawV2", "Redacted", "ExtraData"}} for entry in found]
+    return said, "".join(json.dumps(entry) + "\n" for entry in shown) or "\n"
