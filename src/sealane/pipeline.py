@@ -22,7 +22,7 @@ from sealane.stages import build, image_scan, lint, sbom, scan, steps, test
 from sealane.stages.result import Outcome, StageResult, not_run, skipped
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from sealane.stages.project import Project
 
@@ -89,16 +89,16 @@ class _Progress:
     done: dict[str, anyio.Event] = field(default_factory=dict)
 
 
-async def run(project: Project) -> Run:
-    """All configured stages."""
+async def run(project: Project, graph: Sequence[Stage] | None = None) -> Run:
+    """All configured stages; or all of `graph`, stages of another kind."""
     started = time.time()
-    stages = [stage for stage in STAGES if stage.name in project.config.stages]
+    stages = [stage for stage in STAGES if stage.name in project.config.stages] if graph is None else graph
     rules = await policy.load(project)
     progress = _Progress(rules, done={stage.name: anyio.Event() for stage in stages})
     await steps.concurrently(*((lambda s=stage: _when_ready(s, project, progress)) for stage in stages))
     results = tuple(progress.results[stage.name] for stage in stages)
-    gates = evaluate(results, project.config.gates, rules)
-    return Run(project, results, gates, started, round(time.time() - started, 2))
+    gates = evaluate(results, project.config.gates, rules, whole=graph is None)
+    return Run(project, results, gates, started, round(time.time() - started, 2), whole=graph is None)
 
 
 async def _when_ready(stage: Stage, project: Project, progress: _Progress) -> None:

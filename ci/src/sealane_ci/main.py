@@ -13,7 +13,9 @@ from typing import Annotated, Self
 import dagger
 from dagger import DefaultPath, Doc, Ignore, check, field, function, object_type
 
+from sealane.pipeline import Run
 from sealane.report import runs
+from sealane.security import Repository
 from sealane.stages import build, project
 from sealane_ci.build import Build
 from sealane_ci.errors import told
@@ -43,13 +45,11 @@ class StageRun:
     async def of(cls, name: str, source: dagger.Directory, context: str, categories: Sequence[str] = ()) -> Self:
         with told():
             run = await runs.one(name, source, context, categories)
-            return cls(
-                name=name,
-                outcome=run.results[0].verdict,
-                passed=run.passed,
-                text=runs.summary(run),
-                files=runs.directory(run),
-            )
+            return cls.made(name, run.results[0].verdict, run)
+
+    @classmethod
+    def made(cls, name: str, outcome: str, run: Run) -> Self:
+        return cls(name=name, outcome=outcome, passed=run.passed, text=runs.summary(run), files=runs.directory(run))
 
     @function(cache="never")
     def report(self) -> dagger.Directory:
@@ -132,6 +132,26 @@ class Sealane:
         """The image alone, neither started nor tested."""
         with told():
             return await build.image(await project.read(self.source, self.context))
+
+    @function(cache="never")
+    async def image_scan(self) -> StageRun:
+        """The scanners of scan.image-scanners over the image."""
+        return await StageRun.of("image-scan", self.source, self.context)
+
+    @function(cache="never")
+    async def security(
+        self,
+        repository: Annotated[
+            dagger.Directory, Doc("The repository, with .git"), DefaultPath("/"), Ignore(["*", "!.git"])
+        ],
+        base: Annotated[str, Doc("The commit that HEAD is compared with; empty compares nothing")] = "main",
+        path: Annotated[str, Doc("The project's folder in the repository")] = ".",
+        snyk_token: Annotated[dagger.Secret | None, Doc("Without it Snyk does not scan the image")] = None,
+    ) -> StageRun:
+        """The nightly look: dependencies against base, the image, and secrets in base..HEAD and all of the history."""
+        with told():
+            run = await runs.secured(self.source, self.context, Repository(repository, base, path), snyk_token)
+            return StageRun.made("security", "passed" if run.passed else "did not pass", run)
 
     @function(cache="never")
     @check

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sealane.gates.policy import Policy
 
 _SCANNERS = ("lint", "scan")
-_FINDERS = (*_SCANNERS, "image-scan", "security")
+_FINDERS = (*_SCANNERS, "image-scan", "dependency-review", "secrets")
 
 
 class Verdict(StrEnum):

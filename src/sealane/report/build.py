@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from dagger import dag
 
 from sealane import __version__
-from sealane.findings import TestOutcome, coverage, junit, sarif
+from sealane.findings import TestOutcome, coverage, junit, sarif, security
 from sealane.gates import baseline
 from sealane.report import page
 from sealane.report.model import CoverageRow, FindingRow, GateRow, RunReport, StageRow, SuiteRow, TestRow
@@ -91,6 +91,13 @@ def _suites(tests: tuple[Test, ...]) -> list[SuiteRow]:
     return rows
 
 
+def _security(run: Run) -> list[Finding]:
+    """What scanners found, and bandit, which runs once: with the linters."""
+    return [
+        f for result in run.results for f in result.findings if result.not_scanned is not None or f.tool == "bandit"
+    ]
+
+
 def directory(run: Run) -> dagger.Directory:
     """Everything the stages left, by the names their tools and the guide give them, and what is made of all of it.
 
@@ -111,6 +118,10 @@ def directory(run: Run) -> dagger.Directory:
         "summary.md": markdown(rows),
         "report.html": page.render(rows),
     }
+    scanned = [result for result in run.results if result.not_scanned is not None]
+    if scanned:
+        missing = {name: why for result in scanned for name, why in (result.not_scanned or {}).items()}
+        files["security-report.json"] = security.write(_security(run), missing)
     if tests:
         files["junit.xml"] = junit.write(tests)
     if covered:

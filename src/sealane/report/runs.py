@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sealane import pipeline
+from sealane import pipeline, security
 from sealane.errors import PipelineFailed, StageFailed
 from sealane.report import build
 from sealane.report.text import markdown
@@ -30,6 +30,13 @@ async def one(name: str, source: dagger.Directory, context: str = "", categories
 async def _project(source: dagger.Directory, context: str, categories: Sequence[str]) -> project.Project:
     found = await project.read(source, context)
     return replace(found, config=found.config.with_categories(categories))
+
+
+async def secured(
+    source: dagger.Directory, context: str, repository: security.Repository, token: dagger.Secret | None
+) -> pipeline.Run:
+    """The nightly look at security, over `source`."""
+    return await security.run(await project.read(source, context), repository, token)
 
 
 def directory(run: pipeline.Run) -> dagger.Directory:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from sealane.stages.project import Project
 
 NAME = "image-scan"
-REPORT = "image-security-report.json"
 
 
 async def nothing_to_do(project: Project) -> str:
@@ -36,12 +35,12 @@ async def run(
 ) -> StageResult:
     """Scan `image`, or the project's own, built here. `token` is Snyk's."""
     try:
-        archive = build.tarball(await (image or build.image(project)).sync())
+        archive = build.tarball(await (image or await build.image(project)).sync())
     except dagger.QueryError as error:
         return not_run(NAME, f"no image: {steps.reason_of(error)}", broken=True)
     names = project.config.scan.image_scanners if scanners is None else scanners
     done = await steps.concurrently(*((lambda n=name: _one(n, project, archive, token)) for name in names))
-    return scan.result_of(NAME, done, project, REPORT)
+    return scan.result_of(NAME, done, project)
 
 
 async def _one(name: str, project: Project, archive: dagger.File, token: dagger.Secret | None) -> Scanned:

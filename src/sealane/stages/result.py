@@ -50,6 +50,7 @@ class StageResult:
     started: float = 0.0
     coverage: tuple[FileCoverage, ...] = ()
     outputs: Mapping[str, str] = field(default_factory=dict)
+    not_scanned: Mapping[str, str] | None = None
     excused: str = ""
 
     @property

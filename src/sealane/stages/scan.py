@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from dagger import dag
 
-from sealane.findings import Severity, security
+from sealane.findings import Severity
 from sealane.stages import steps
 from sealane.stages.result import Outcome, StageResult, not_run
 from sealane.stages.scanners import (
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from sealane.stages.project import Project
 
 NAME = "scan"
-SECURITY = "security-report.json"
 
 RUNNERS: Mapping[str, Callable[[Project], Awaitable[Scanned]]] = {
     semgrep.CODE: semgrep.code,
@@ -72,7 +71,7 @@ async def guarded(name: str, scan: Awaitable[Scanned]) -> Scanned:
         return Scanned(name, wrong=error.message, report=scanned.log(name, error.log))
 
 
-def result_of(stage: str, done: Iterable[Scanned], project: Project, report_name: str = SECURITY) -> StageResult:
+def result_of(stage: str, done: Iterable[Scanned], project: Project) -> StageResult:
     """Fails on a finding of high severity. A scanner that did not look, or not at everything, is *not scanned*, never
     clean: without a high finding the stage then is *not run*.
     """
@@ -90,9 +89,7 @@ def result_of(stage: str, done: Iterable[Scanned], project: Project, report_name
     report = dag.directory()
     for one in done:
         report = report.with_directory("/", one.report) if one.report else report
-    report = report.with_new_file(
-        report_name, security.write(findings, {one.name: one.wrong for one in done if one.wrong})
-    )
+    missing = {one.name: one.wrong for one in done if one.wrong}
     if open_ and not high:
         return StageResult(
             stage,
@@ -102,6 +99,7 @@ def result_of(stage: str, done: Iterable[Scanned], project: Project, report_name
             report=report,
             notes=(*(f"not scanned: {reason}" for reason in open_[1:]), *notes),
             findings=findings,
+            not_scanned=missing,
         )
     return StageResult(
         stage,
@@ -111,4 +109,5 @@ def result_of(stage: str, done: Iterable[Scanned], project: Project, report_name
         notes=(*(f"not scanned: {reason}" for reason in open_), *notes),
         findings=findings,
         figures=figures,
+        not_scanned=missing,
     )

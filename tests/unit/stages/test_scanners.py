@@ -34,26 +34,25 @@ def scanning(engine_run, config: str, report: object = CLEAN, exit_code: int = 0
 
 
 def test_without_advisories_dependencies_are_not_scanned(engine_run):
-    result, report, _ = scanning(engine_run, "")
+    result, _, _ = scanning(engine_run, "")
     assert (result.outcome, result.broken) == (Outcome.NOT_RUN, True)
     assert "set scan.advisories" in result.reason
-    assert [row["scanner"] for row in json.loads(report["security-report.json"])["not_scanned"]] == ["dependencies"]
+    assert list(result.not_scanned) == ["dependencies"]
 
 
 def test_what_is_accepted_by_name_passes_and_is_said(engine_run):
-    result, report, _ = scanning(engine_run, ACCEPTED)
+    result, _, _ = scanning(engine_run, ACCEPTED)
     assert result.outcome is Outcome.RAN
     assert len(result.notes) == 1
     assert result.notes[0].startswith("not scanned (accepted): dependencies")
     assert result.notes[0].endswith("none here")
-    assert json.loads(report["security-report.json"])["not_scanned"]
+    assert result.not_scanned
 
 
 def test_a_vulnerable_dependency_fails_the_scan_at_its_line(engine_run):
     result, report, steps = scanning(engine_run, ADVISED, {**CLEAN, "vulnerabilities": [ROW]})
     assert (result.outcome, result.reason) == (Outcome.FAILED, "1 high")
     assert str(result.findings[0]) == "requirements.txt:1: fastapi 0.1: Bad. (fixed in 0.2) [dependencies X-1]"
-    assert json.loads(report["security-report.json"])["vulnerabilities"][0]["severity"] == "HIGH"
     assert "dependency-report.json" in report
     audit = next(step for step in steps if "/advisories" in step.args)
     assert audit.args[-1] == "requirements.txt"

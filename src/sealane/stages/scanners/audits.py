@@ -6,7 +6,6 @@ import posixpath
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-
 from sealane.findings.scanners import READERS
 from sealane.stages import steps
 from sealane.stages.scanners import dependencies, scanned
@@ -14,10 +13,12 @@ from sealane.stages.scanners.scanned import Scanned, Tool
 
 if TYPE_CHECKING:
     import dagger
+
     from sealane.stages.project import Project
 
 PIP_AUDIT, SAFETY, NPM_AUDIT = "pip-audit", "safety", "npm-audit"
 _LOCK = "package-lock.json"
+_SERVICE = "https://data.safetycli.com/"
 # Else these tools trust the authorities that their own packages bring along, and no proxy of this machine.
 _AUTHORITIES = "/etc/ssl/certs/ca-certificates.crt"
 
@@ -31,8 +32,11 @@ async def pip_audit(project: Project) -> Scanned:
 
 
 async def safety(project: Project) -> Scanned:
-    """The guide's `safety check`."""
+    """The guide's `safety check`, when its service answers."""
     tool = Tool(SAFETY, READERS[SAFETY], "safety-report.json")
+    away = await scanned.reach(SAFETY, (_SERVICE,))
+    if away:
+        return away
     output = f"{steps.REPORTS}/{tool.report}"
     return await _python(project, tool, ["check", "--continue-on-error", "--save-json", output], output)
 

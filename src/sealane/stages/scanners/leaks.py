@@ -77,6 +77,13 @@ async def history(project: Project, repository: dagger.Directory, base: str) -> 
     return replace(done, name=HISTORY, notes=(said,), figures={"commits": commits})
 
 
+async def is_ahead(repository: dagger.Directory, base: str) -> bool:
+    """Whether HEAD has commits that `base` has not. Raises steps.CannotRunError."""
+    git = (await steps.installed(_with_git(), "git")).with_mounted_directory(REPOSITORY, repository)
+    counted = await steps.attempt(git, ["git", "rev-list", "--count", f"{base}..HEAD"])
+    return counted.stdout.strip() not in {"", "0"}
+
+
 async def _commits(git: dagger.Container, base: str) -> tuple[str, int]:
     """What keeps the history from being looked at whole (empty when nothing does), and how many commits it has."""
     asked = await steps.attempt(git, ["git", "rev-parse", "--is-shallow-repository"])

@@ -25,6 +25,7 @@ Mounting = Callable[["dagger.Container"], "dagger.Container"]
 Reader = Callable[[str], Said]
 LOGS = "logs/scan"
 _LONGEST_LOG = 1024 * 1024  # characters; what a tool says at the end tells why it ended
+_PATIENCE = 10  # seconds for a service's first answer
 _GRACE = 60  # seconds beyond a scanner's own, for a step that its `timeout` can't end
 
 
@@ -106,6 +107,20 @@ async def ready(name: str, container: dagger.Container, seconds: int) -> dagger.
         return Scanned(name, wrong=f"{name} can't be had: it was not there within {seconds} s")
     except steps.CannotRunError as error:
         return Scanned(name, wrong=error.message, report=log(name, error.log))
+
+
+async def reach(name: str, urls: Sequence[str]) -> Scanned | None:
+    """*Not scanned*, when a service does not answer: some tools wait for theirs without end, and all start slowly.
+
+    It is asked anew each time, so that nothing is missed once it is back.
+    """
+    base = steps.python().with_new_file("/sealane/reach.py", steps.script("reach.py"))
+    base = base.with_env_variable("SEALANE_ASKED", str(time.time_ns()))
+    asked = await steps.attempt(base, ["python", "/sealane/reach.py", str(_PATIENCE), *urls], keep=False)
+    if not asked.exit_code:
+        return None
+    said = steps.last_lines(asked.output, 1)
+    return Scanned(name, report=log(name, asked.output), wrong=f"{name} can't reach its service: {said}")
 
 
 def fresh(container: dagger.Container, config: ScanConfig) -> dagger.Container:

@@ -23,7 +23,6 @@ CODE, SECRETS, PACKS = "semgrep", "secrets", "semgrep-packs"
 _FOR_SECRETS = "secrets.yaml"
 _RULES = "/rules"
 _REGISTRY = "https://semgrep.dev/c/"
-_PATIENCE = 10  # seconds for the registry's first answer; Semgrep itself waits without end
 # Semgrep leaves tests and examples out of its own accord. A secret there is as lost as one anywhere.
 _EVERYTHING = "node_modules/\n.venv/\n.git/\n"
 
@@ -72,13 +71,10 @@ async def secrets(project: Project) -> Scanned:
 async def packs(project: Project) -> Scanned:
     """The packs of Semgrep's registry, when it answers."""
     config, names = project.config.scan, project.config.scan.packs
-    base = scanned.fresh(await scanner(), config).with_new_file("/sealane/reach.py", steps.script("reach.py"))
-    asked = await steps.attempt(
-        base, ["python", "/sealane/reach.py", str(_PATIENCE), *(_REGISTRY + name for name in names)], keep=False
-    )
-    if asked.exit_code:
-        said = steps.last_lines(asked.output, 1)
-        return Scanned(PACKS, report=scanned.log(PACKS, asked.output), wrong=f"Semgrep's packs can't be had: {said}")
+    away = await scanned.reach(PACKS, [_REGISTRY + name for name in names])
+    if away:
+        return away
+    base = scanned.fresh(await scanner(), config)
     return await _scan(PACKS, base, names, project.source, project)
 
 
