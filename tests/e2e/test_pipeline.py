@@ -43,8 +43,7 @@ def test_an_unchanged_rerun_is_cached(sample: Path, pipeline):
     )
     # Whether the services of safety and of Semgrep's packs are back is asked each time.
     asked = [step["name"] for step in ran.stage("scan")["steps"] if step["verdict"] == "ran"]
-    assert len(asked) <= 2
-    assert all("/sealane/reach.py" in name for name in asked), asked
+    assert [name for name in asked if "/sealane/reach.py" not in name] == []
     assert all(step["key"] for stage in ran.report["stages"] for step in stage["steps"])
 
 
