@@ -47,6 +47,18 @@ def test_defaults_enums_and_constructor_arguments(sealane):
     assert loud == "HI, YOU! HI, YOU!"
 
 
+def test_defaults_of_the_users_own_come_from_env_files(sealane, module, tmp_path):
+    (module / ".env").write_text("GREETING=Ahoy\nHELLO_TIMES=2\n")
+    try:
+        assert out(sealane("call", "hello", "--name", "you")) == "Ahoy, you! Ahoy, you!"
+        assert out(sealane("call", "--greeting", "Hi", "hello", "--name", "x", "--times", "1")) == "Hi, x!"
+        (tmp_path / ".env").write_text("GREETER_HELLO_NAME=nobody\nGREETER_WHISPER_WORD=env://WORD\n")
+        assert out(sealane("call", "-m", str(module), "hello", cwd=tmp_path)) == "Ahoy, nobody! Ahoy, nobody!"
+        assert out(sealane("call", "-m", str(module), "whisper", cwd=tmp_path, env={"WORD": "12345"})) == "5"
+    finally:
+        (module / ".env").unlink()
+
+
 def test_lists_in_and_out(sealane):
     assert out(sealane("call", "everyone", "--names", "a,b", "--names", "c")).splitlines() == [
         f"Hello, {name}!" for name in "abc"

@@ -8,9 +8,10 @@ from typing import Any
 
 from sealane_engine.api.file import read_bytes
 from sealane_engine.api.registry import Context, Fields
-from sealane_engine.api.values import File, NameValue, Pairs, expand
+from sealane_engine.api.values import File, NameValue, Pairs
 from sealane_engine.errors import InvalidInput, NotFound
 from sealane_engine.graph.operation import Edit, Ref, Scratch, WriteFile
+from sealane_engine.host import dotenv
 
 query = Fields("Query")
 file = Fields("File")
@@ -26,27 +27,8 @@ class EnvFile:
     expand: bool = True
 
 
-def parse_env(text: str) -> Pairs:
-    pairs = []
-    for line in text.splitlines():
-        name, separator, rest = line.partition("=")
-        name = name.strip().removeprefix("export ").strip()
-        if line.strip():
-            pairs.append((name, rest.strip() if separator else ""))
-    return tuple(pairs)
-
-
 def _values(self: EnvFile) -> Pairs:
-    """Quotes taken off, variables put in (not inside single quotes)."""
-    known: Pairs = ()
-    for name, raw in self.raw:
-        if len(raw) > 1 and raw[0] == raw[-1] == "'":
-            text = raw[1:-1]
-        else:
-            text = raw[1:-1] if len(raw) > 1 and raw[0] == raw[-1] == '"' else raw
-            text = expand(text, known) if self.expand else text
-        known = (*(pair for pair in known if pair[0] != name), (name, text))
-    return known
+    return dotenv.values(self.raw) if self.expand else dotenv.unquoted(self.raw)
 
 
 @query("envFile")
@@ -56,7 +38,7 @@ async def env_file(ctx: Context, self: None, *, expand: bool | None = None) -> E
 
 @file("asEnvFile")
 async def as_env_file(ctx: Context, self: File, *, expand: bool | None = None) -> EnvFile:
-    return EnvFile(parse_env((await read_bytes(ctx, self)).decode(errors="replace")))
+    return EnvFile(dotenv.parse((await read_bytes(ctx, self)).decode(errors="replace")))
 
 
 @env("variables")
@@ -86,10 +68,7 @@ async def without_variable(ctx: Context, self: EnvFile, *, name: str) -> EnvFile
 
 @env("namespace")
 async def namespace(ctx: Context, self: EnvFile, *, prefix: str) -> EnvFile:
-    start = prefix.upper().rstrip("_") + "_"
-    return replace(
-        self, raw=tuple((name[len(start) :], text) for name, text in self.raw if name.upper().startswith(start))
-    )
+    return replace(self, raw=dotenv.namespaced(self.raw, prefix))
 
 
 @env("asFile")

@@ -169,7 +169,9 @@ async def _contextual(ctx: Context, module: Module, argument: ArgDef) -> Call:
         found = Call.make(None, "Workspace", "currentWorkspace", scope=scope)
     elif argument.default_address:
         address = Call.make(None, "Address", "address", {"value": argument.default_address}, scope=owner.id)
-        found = Call.make(address, argument.type.name, argument.type.name[:1].lower() + argument.type.name[1:])
+        kind = argument.type.name
+        filters = {"exclude": argument.ignore} if argument.ignore and kind == "Directory" else {}
+        found = Call.make(address, kind, kind[:1].lower() + kind[1:], filters)
     else:
         found = _at_default_path(source, argument)
     await ctx.engine.resolver.evaluate(owner, found)

@@ -11,6 +11,7 @@ from sealane_engine.errors import EngineError, InvalidInput
 from sealane_engine.graph.keys import digest_of
 from sealane_engine.modules.calls import FunctionCall, run_call
 from sealane_engine.modules.custom import customized
+from sealane_engine.modules.defaults import user_defaults, with_defaults
 from sealane_engine.modules.module import Module
 from sealane_engine.modules.publish import main_object, published
 from sealane_engine.modules.serve import announce
@@ -47,6 +48,7 @@ async def load_module(ctx: Context, source: ModuleSource, above: tuple[str, ...]
         await asyncio.to_thread(ctx.engine.store.put_memo, TABLE, memo, json.dumps(registered.to_json()))
     shown = published(registered, source.module_name, config.name)
     main_object(shown, source.module_name)
+    shown = with_defaults(shown, source.module_name, await user_defaults(ctx, source))
     return replace(module, registered=registered, shown=shown)
 
 
