@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 from sealane_engine.api.changeset import Changeset, compare, is_empty
 from sealane_engine.api.registry import Context, Fields
 from sealane_engine.api.typedefs import ErrorObject
+from sealane_engine.api.values import File
 from sealane_engine.errors import EngineError, InvalidInput
+from sealane_engine.graph.operation import Edit, Ref, Scratch, WriteFile
 from sealane_engine.modules.marked import Marked, marked
 from sealane_engine.modules.module import Module
 from sealane_engine.protocol.call import Call
@@ -90,6 +92,17 @@ async def run_group(ctx: Context, self: CheckGroup, *, failFast: bool | None = N
     )
 
 
+@group("report")
+async def report(ctx: Context, self: CheckGroup) -> File:
+    """A table in Markdown."""
+    rows = [("check", "type", "description", "success"), ("--",) * 4]
+    for each in self.checks:
+        about = each.marked.function.description.replace("\n", " ").replace("|", "\\|")
+        rows.append((each.marked.name, _type(each), about, emoji(each)))
+    text = "".join(f"| {' | '.join(row)} |\n" for row in rows)
+    return File(Ref(Edit(Scratch(), WriteFile("/checks.md", text.encode())), "/checks.md"))
+
+
 @check("run")
 async def run_check(ctx: Context, self: Check) -> Check:
     return await _run(ctx, self)
@@ -133,7 +146,11 @@ async def description(ctx: Context, self: Check) -> str:
 
 @check("checkType")
 async def check_type(ctx: Context, self: Check) -> str:
-    return "generate" if self.generate else "check"
+    return _type(self)
+
+
+def _type(found: Check) -> str:
+    return "generate" if found.generate else "check"
 
 
 @check("completed")
@@ -148,7 +165,11 @@ async def passed(ctx: Context, self: Check) -> bool:
 
 @check("resultEmoji")
 async def result_emoji(ctx: Context, self: Check) -> str:
-    return "" if self.passed is None else "🟢" if self.passed else "🔴"
+    return emoji(self)
+
+
+def emoji(found: Check) -> str:
+    return "" if found.passed is None else "🟢" if found.passed else "🔴"
 
 
 @check("error")

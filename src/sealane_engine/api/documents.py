@@ -8,14 +8,20 @@ from typing import Any
 
 from sealane_engine.api.file import read_bytes
 from sealane_engine.api.registry import Context, Fields
-from sealane_engine.api.values import File, NameValue, Pairs
+from sealane_engine.api.values import Container, File, NameValue, Pairs, with_pair
 from sealane_engine.errors import InvalidInput, NotFound
 from sealane_engine.graph.operation import Edit, Ref, Scratch, WriteFile
 from sealane_engine.host import dotenv
+from sealane_engine.modules.defaults import user_defaults
+from sealane_engine.modules.module import Module
+from sealane_engine.modules.source import ModuleSource
 
 query = Fields("Query")
 file = Fields("File")
 env = Fields("EnvFile")
+container = Fields("Container")
+module = Fields("Module")
+source = Fields("ModuleSource")
 value = Fields("JSONValue")
 
 
@@ -64,6 +70,24 @@ async def with_variable(ctx: Context, self: EnvFile, *, name: str, value: str) -
 @env("withoutVariable")
 async def without_variable(ctx: Context, self: EnvFile, *, name: str) -> EnvFile:
     return replace(self, raw=tuple(pair for pair in self.raw if pair[0] != name))
+
+
+@container("withEnvFileVariables")
+async def with_env_file_variables(ctx: Context, self: Container, *, source: EnvFile) -> Container:
+    env = self.config.env
+    for name, value in _values(source):
+        env = with_pair(env, name, value)
+    return self.with_config(env=env)
+
+
+@module("userDefaults")
+async def module_defaults(ctx: Context, self: Module) -> EnvFile:
+    return await source_defaults(ctx, self.needs_source())
+
+
+@source("userDefaults")
+async def source_defaults(ctx: Context, self: ModuleSource) -> EnvFile:
+    return EnvFile(tuple((name, f"'{value}'") for name, value in await user_defaults(ctx, self)))
 
 
 @env("namespace")

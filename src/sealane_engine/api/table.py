@@ -31,6 +31,7 @@ SUBJECTS = (
     "dockerbuild",
     "address",
     "typedefs",
+    "codegen",
     "modules",
     "types",
     "checks",

@@ -290,20 +290,6 @@ async def with_source_map(ctx: Context, self: FunctionDef, *, sourceMap: Any) ->
     return self
 
 
-@dataclass(frozen=True, slots=True)
-class SourceMap:
-    """Where something stands in a module's code. Kept by nobody yet."""
-
-    filename: str
-    line: int
-    column: int
-
-
-@query("sourceMap")
-async def source_map(ctx: Context, self: None, *, filename: str, line: int, column: int) -> SourceMap:
-    return SourceMap(filename, line, column)
-
-
 # ---- Module, as a registration builds it
 
 

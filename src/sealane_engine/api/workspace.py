@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sealane_engine.api.changeset import Changeset
 from sealane_engine.api.checks import CheckGroup, checks_of
 from sealane_engine.api.generators import GeneratorGroup, generators_of
 from sealane_engine.api.registry import Context, Fields
 from sealane_engine.api.ups import UpGroup, ups_of
-from sealane_engine.errors import InvalidInput
+from sealane_engine.api.values import Directory
+from sealane_engine.errors import InvalidInput, Unsupported
 from sealane_engine.modules.config import git_root
 from sealane_engine.modules.module import Module
 from sealane_engine.modules.serve import served
@@ -122,6 +124,18 @@ async def generators(ctx: Context, self: Workspace, *, include: list[str] | None
 @field("services")
 async def services(ctx: Context, self: Workspace, *, include: list[str] | None = None) -> UpGroup:
     return ups_of(self.modules, include)
+
+
+@field("update")
+async def update(ctx: Context, self: Workspace) -> Changeset:
+    """Dagger refreshes what its lock file has. Without one there is nothing to refresh."""
+    lock = posixpath.join(self.path, ".dagger", "lock")
+    if Path(self.boundary, lock).exists():
+        raise Unsupported(
+            f"the lock file {posixpath.normpath(lock)} is not refreshed by the embedded engine",
+            hint="run it on a Dagger engine: sealane --engine dagger",
+        )
+    return Changeset(Directory(), Directory())
 
 
 async def _of_host(ctx: Context, self: Workspace, kind: str, path: str, args: dict[str, Any]) -> Any:
