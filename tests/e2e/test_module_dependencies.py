@@ -47,6 +47,16 @@ def test_a_failed_command_in_a_dependency_stays_one(sealane: Sealane, modules: P
     assert "to stderr" in done.stderr
 
 
+def test_an_object_is_passed_where_another_module_wants_an_interface_that_it_fits(sealane: Sealane, modules: Path):
+    farm = modules / "farm"
+    assert out(sealane("call", "listen", "--name", "bob", cwd=farm)) == "heard quack, I am BOB"
+    assert out(sealane("call", "listen-all", "--names", "a,b", cwd=farm)) == "quack, I am a\nquack, I am b\n"
+    assert out(sealane("call", "kept", "--name", "x", cwd=farm)) == "quack, I am x"
+    wrong = sealane("call", "wrong", cwd=farm)
+    assert wrong.returncode == 1
+    assert "ShopDuck" in wrong.stderr
+
+
 @pytest.mark.needs("git")
 def test_a_module_and_its_dependencies_come_from_a_repository(sealane: Sealane, modules: Path, tmp_path: Path):
     servers = _load(ROOT / "tests/contract/servers.py")

@@ -116,6 +116,10 @@ class ApiResolver:
             return values[call.nth - 1]
         receiver_type = call.receiver.type if call.receiver else "Query"
         implementation = self._table.find(receiver_type, call.field)
+        if implementation is None and call.receiver is not None:
+            # Of an interface: the object that stands for it knows.
+            found = await self.evaluate(client, call.receiver)
+            implementation = self._table.find(getattr(found, "type", ""), call.field)
         if implementation is None:
             raise Unsupported(
                 f"{receiver_type}.{call.field} is not implemented by the embedded engine",
@@ -125,7 +129,7 @@ class ApiResolver:
         if call.receiver and call.receiver.digest not in self._values:
             receiver = await self.evaluate(client, call.receiver)
         schema = getattr(implementation, "schema", None) or self._engine.schema_of(client)
-        given = schema.arguments(call)
+        given = schema.arguments(call) if call.owner in schema.types else call.arguments()
         args = {name: await self._argument(client, value) for name, value in given.items()}
         return await implementation(Context(self._engine, self._whose(call, client), call), receiver, **args)
 

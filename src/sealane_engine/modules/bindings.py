@@ -25,6 +25,8 @@ _HEADER = '''"""The client of this module: Dagger's API, and the modules that it
 
 from __future__ import annotations
 
+from typing import Any, Protocol, runtime_checkable
+
 from dagger.client import gen as _core
 from dagger.client._core import Arg
 from dagger.client._guards import typecheck
@@ -53,7 +55,10 @@ def bindings(dependencies: Iterable[Module]) -> str:
         for enum in module.shown.enums:
             classes.append(_enum(enum))
             names.append(enum.name)
-        for each in (*module.shown.objects, *module.shown.interfaces):
+        for each in module.shown.interfaces:
+            classes += [_protocol(each), _class(each)]
+            names.append(each.name)
+        for each in module.shown.objects:
             classes.append(_class(each))
             names.append(each.name)
         roots.append(_method(constructor(module.shown, module.name)))
@@ -77,8 +82,25 @@ def _enum(found: TypeDef) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _protocol(found: TypeDef) -> str:
+    """What an object must offer to be passed where the interface is wanted."""
+    head = ["@runtime_checkable", f"class {found.name}(Protocol):", *_docstring(found.description, "    ")]
+    names = ["id", *(python_name(each.name) for each in found.functions)]
+    return (
+        "\n".join([*head, *(f"    def {name}(self, *args: Any, **kwargs: Any) -> Any: ..." for name in names)]) + "\n"
+    )
+
+
+def _client(found: TypeDef) -> str:
+    """The class of the values: an interface's is not the interface itself."""
+    return f"_{found.name}Client" if found.kind == "INTERFACE_KIND" else found.name
+
+
 def _class(found: TypeDef) -> str:
-    parts = ["\n".join(["@typecheck", f"class {found.name}(Type):", *_docstring(found.description, "    ")]) + "\n"]
+    head = ["@typecheck", f"class {_client(found)}(Type):", *_docstring(found.description, "    ")]
+    if found.kind == "INTERFACE_KIND":
+        head += ["    @classmethod", "    def _graphql_name(cls) -> str:", f"        return {found.name!r}", ""]
+    parts = ["\n".join(head) + "\n"]
     parts.append('    async def id(self) -> str:\n        return await self._select("id", []).execute(str)\n')
     parts += [_method(_as_function(each)) for each in found.fields]
     parts += [_method(each) for each in found.functions]
@@ -100,9 +122,9 @@ def _method(function: FunctionDef) -> str:
     arguments = ", ".join(_argument(each) for each in function.args)
     lines.append(f"        _ctx = self._select({function.name!r}, [{arguments}])")
     if chained:
-        lines.append(f"        return {leaf.name}(_ctx)")
+        lines.append(f"        return {_client(leaf)}(_ctx)")
     elif is_object:
-        lines.append(f"        return await _ctx.execute_object_list({leaf.name})")
+        lines.append(f"        return await _ctx.execute_object_list({_client(leaf)})")
     elif leaf.kind == "VOID_KIND":
         lines.append("        await _ctx.execute()")
     else:

@@ -107,7 +107,7 @@ async def call_function(ctx: Context, target: Target, given: dict[str, Any]) -> 
 
 async def run_call(ctx: Context, module: Module, call: FunctionCall, label: str) -> Any:
     """Run the module's process for one call; its answer as JSON. Raises what it raised."""
-    from sealane_engine.modules.serve import serve
+    from sealane_engine.modules.serve import serve, show_own_types
 
     runtime: Runtime = await _runtime(ctx, module)
     client = ctx.engine.new_client(
@@ -115,6 +115,7 @@ async def run_call(ctx: Context, module: Module, call: FunctionCall, label: str)
     )
     for each in module.dependencies:
         serve(ctx.engine, client, each, entrypoint=False)
+    show_own_types(ctx.engine, client, module)
     env = {"TRACEPARENT": ctx.client.traceparent} if ctx.client.traceparent else {}
     warm = await ctx.engine.modules.warm(module.digest, lambda: Warm.start(ctx.engine, runtime, ctx.asker))
     ended = await ctx.engine.modules.until(call.done, warm.call(client, env))

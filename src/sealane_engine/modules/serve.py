@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sealane_engine.modules.calls import Target, call_function
+from sealane_engine.modules.interfaces import fitting
 from sealane_engine.modules.module import Module, ModuleObject, WithConstructor
 from sealane_engine.modules.names import lower_camel
 from sealane_engine.modules.publish import constructor, entrypoint_functions, main_object, specifications
@@ -61,13 +62,24 @@ def serve(engine: Engine, client: Client, module: Module, *, entrypoint: bool) -
     specs = specifications(module.shown, module.name, entrypoint=entrypoint, taken=taken)
     if "_typeDefs" not in taken:
         specs.append(ObjectSpec("Query", (FieldSpec("_typeDefs", "JSON!", (ArgumentSpec("hideCore", "Boolean"),)),)))
-    client.extra["schema"] = schema = base.extend(specs)
     there.append(Served(module, entrypoint, taken))
+    schema = base.extend(specs)
+    if any(each.module.shown.interfaces for each in there):
+        schema = schema.extend(fitting({each.module.digest: each.module for each in there}.values()))
+    client.extra["schema"] = schema
     table = {**_bodies(module), ("Query", "_typeDefs"): _type_defs}
     if entrypoint:
         for function in entrypoint_functions(module.shown, module.name, taken):
             table["Query", function.name] = _with if function.name == "with" else _proxy(module)
     _implement(engine, module, table, schema)
+
+
+def show_own_types(engine: Engine, client: Client, module: Module) -> None:
+    """Let a module's process see the types of its own interfaces: by them it asks for what objects of others do."""
+    if module.shown.interfaces:
+        specs = specifications(module.shown, module.name, entrypoint=False)
+        own = [each for each in specs if each.name != "Query"]
+        client.extra["schema"] = engine.schema_of(client).extend(own)
 
 
 def announce(engine: Engine, module: Module) -> None:

@@ -276,7 +276,7 @@ def add_legacy_id(types: Table, name: str) -> None:
 
 
 def merged(name: str, there: Table, entry: Table) -> Table:
-    """A type with fields added to it. Replacing a field or a type is refused."""
+    """A type with fields and interfaces added to it. Replacing a field or a type is refused."""
     if there["k"] != entry["k"] or "f" not in there:
         raise InvalidInput(f"type {name!r} is already in the schema", reason="schema-conflict")
     added = {key: value for key, value in entry["f"].items() if key != "id"}
@@ -287,4 +287,5 @@ def merged(name: str, there: Table, entry: Table) -> Table:
                 reason="schema-conflict",
                 hint="give the function another name",
             )
-    return {**there, "f": {**there["f"], **added}}
+    interfaces = sorted({*there.get("i", ()), *entry.get("i", ())})
+    return {**there, "i": interfaces, "f": {**there["f"], **added}}

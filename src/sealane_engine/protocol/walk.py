@@ -19,7 +19,7 @@ from sealane_engine.protocol import introspect
 from sealane_engine.protocol.call import ROOT, Call
 from sealane_engine.protocol.coerce import Coercer, variables_of
 from sealane_engine.protocol.collect import Collector
-from sealane_engine.protocol.document import parse
+from sealane_engine.protocol.document import Inline, parse
 from sealane_engine.protocol.failures import DocumentError, graphql_error, refusal
 from sealane_engine.protocol.schema import QUERY
 
@@ -144,6 +144,7 @@ class Execution:
         waiting = [(slot, call, type_name, selections)]
         while waiting:
             slot, call, type_name, selections = waiting.pop()
+            type_name = self.seen_as(type_name, selections)
             fields = self.collector.fields(selections, type_name)
             holder: dict[str, Any] = dict.fromkeys(fields)
             slot.holder[slot.key] = holder
@@ -166,6 +167,13 @@ class Execution:
                 else:
                     pending.append(found)
         return pending
+
+    def seen_as(self, type_name: str, selections: list[Selection]) -> str:
+        """What an object is to this client: one of a type that it doesn't see is the interface that it asks for."""
+        if type_name in self.schema.types:
+            return type_name
+        asked = [each.condition for each in selections if isinstance(each, Inline) and each.condition]
+        return next((each for each in asked if self.schema.kind(each) == "INTERFACE"), type_name)
 
     def select(self, slot: Slot, call: Call | None, type_name: str, selected: Selected) -> Pending | None:
         """One field: fill its place if that needs no evaluation, else answer what to evaluate."""

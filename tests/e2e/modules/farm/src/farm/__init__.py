@@ -1,0 +1,3 @@
+"""Takes the ducks of one module to another."""
+
+from .main import Farm as Farm

@@ -1,0 +1,3 @@
+"""Hears whatever quacks."""
+
+from .main import Shop as Shop
