@@ -116,7 +116,10 @@ class Remote:
 
     async def _image(self, registry: Registry, ref: Reference, platform: str, found: Manifest) -> Image:
         described = descriptors.parse(found.body.get("config"))
-        layers = [descriptors.parse(each) for each in found.body.get("layers") or ()]
+        named = found.body.get("layers") or []
+        if not isinstance(named, list):
+            raise ImageError(f"{ref}: its manifest has no list of layers", reason="bad-manifest")
+        layers = [descriptors.parse(each) for each in named]
         for layer in layers:
             if layer.media_type not in _LAYERS:
                 raise ImageError(f"{ref}: layer of unknown type {layer.media_type}", reason="bad-manifest")

@@ -132,6 +132,8 @@ class _Layer:
 
     def finish(self) -> None:
         """Directory times last: whatever came into a directory has changed its own."""
+        if "/" in self._opaque:
+            self._hide_root()
         for path, mtime in sorted(self._times.items(), reverse=True):
             with contextlib.suppress(OSError):  # replaced by something else since
                 fd = self._open(path)
@@ -280,7 +282,10 @@ class _Layer:
     def _whiteout(self, parent: str, name: str) -> None:
         if name == WHITEOUT_OPAQUE:
             self._directory(parent)
-            self._make_opaque(parent)
+            if parent == "/":
+                self._opaque.add(parent)
+            else:
+                self._make_opaque(parent)
             return
         if name.startswith(WHITEOUT_META):
             return  # bookkeeping of aufs
@@ -293,6 +298,15 @@ class _Layer:
             os.mknod(victim, 0o600 | stat.S_IFCHR, os.makedev(0, 0), dir_fd=directory)
         elif stat.S_ISDIR(there.st_mode):  # a whiteout speaks of the layers below: what this one brought stays
             self._make_opaque(_join(parent, victim))
+
+    def _hide_root(self) -> None:
+        """Overlayfs knows no opaque root: what the layers below have there is hidden name by name."""
+        for name in self.lower.listdir("/"):
+            there = _lstat(self._root, name)
+            if there is None:
+                os.mknod(name, 0o600 | stat.S_IFCHR, os.makedev(0, 0), dir_fd=self._root)
+            elif stat.S_ISDIR(there.st_mode):
+                self._make_opaque(f"/{name}")
 
     def _make_opaque(self, path: str) -> None:
         fd = self._open(path)
@@ -380,7 +394,11 @@ class _Layer:
         """Whether this layer hides what the layers below have at `path`."""
         if not self._opaque:
             return False
-        return any(path.startswith(f"{opaque}/") or opaque == "/" for opaque in self._opaque)
+        while path != "/":
+            path = os.path.dirname(path)
+            if path in self._opaque:
+                return True
+        return False
 
     def _open(self, path: str) -> int:
         """A descriptor of a real directory of this layer; no component may be a link."""

@@ -24,6 +24,7 @@ class Lower(Protocol):
     """The layers below (`store.view.TreeView`). Paths are real: no component but the last is a link."""
 
     def lstat(self, path: str) -> LowerEntry | None: ...
+    def listdir(self, path: str) -> list[str]: ...
     def readlink(self, path: str) -> str: ...
     def open(self, path: str) -> BinaryIO: ...
 
@@ -33,6 +34,9 @@ class Nothing:
 
     def lstat(self, path: str) -> LowerEntry | None:  # noqa: ARG002
         return None
+
+    def listdir(self, path: str) -> list[str]:  # noqa: ARG002
+        return []
 
     def readlink(self, path: str) -> str:
         raise FileNotFoundError(path)

@@ -46,6 +46,10 @@ class Unreachable(Exception):
     """A registry could not be asked: its name, the connection or TLS failed."""
 
 
+class _Broke(ImageError):
+    """An answer broke off: it may be asked for again."""
+
+
 @dataclass(frozen=True, slots=True)
 class Manifest:
     """A manifest or index: its bytes as served, hashed; its type; what it says."""
@@ -76,10 +80,9 @@ class Registry:
     async def manifest(self, repository: str, identifier: str) -> Manifest:
         """A manifest by tag or digest. Raises Unreachable, NotFound, ImageError."""
         url = f"{self._base}/v2/{repository}/manifests/{identifier}"
-        async with self._get(url, repository, {"Accept": _ACCEPT}) as response:
-            data = await self._body(response, MAX_MANIFEST_BYTES)
-            claimed = response.headers.get("docker-content-digest", "")
-            typed = response.headers.get("content-type", "").partition(";")[0].strip()
+        data, headers = await self._whole(url, repository, {"Accept": _ACCEPT})
+        claimed = headers.get("docker-content-digest", "")
+        typed = headers.get("content-type", "").partition(";")[0].strip()
         digest = manifest.digest(data)
         promised = identifier if identifier.startswith("sha256:") else claimed
         if promised and promised != digest:
@@ -153,7 +156,13 @@ class Registry:
         import httpx
 
         for attempt in range(ATTEMPTS):
-            response = await self._followed(url, repository, headers)
+            try:
+                response = await self._followed(url, repository, headers)
+            except _Broke:
+                if attempt + 1 == ATTEMPTS:
+                    raise
+                await asyncio.sleep(_backoff(attempt))
+                continue
             if response.status_code == httpx.codes.UNAUTHORIZED and attempt < ATTEMPTS - 1:
                 challenge = response.headers.get("www-authenticate", "")
                 await response.aclose()
@@ -174,6 +183,20 @@ class Registry:
             yield response
         finally:
             await response.aclose()
+
+    async def _whole(self, url: str, repository: str, headers: Mapping[str, str]) -> tuple[bytes, Mapping[str, str]]:
+        """A small answer and its headers; asked for again when it breaks off."""
+        import httpx
+
+        for attempt in range(ATTEMPTS):
+            try:
+                async with self._get(url, repository, headers) as response:
+                    return await self._body(response, MAX_MANIFEST_BYTES), response.headers
+            except httpx.TransportError as error:
+                if attempt + 1 == ATTEMPTS:
+                    raise self._broke(url, error) from error
+                await asyncio.sleep(_backoff(attempt))
+        raise AssertionError(url)
 
     async def _followed(self, url: str, repository: str, headers: Mapping[str, str]) -> httpx.Response:
         sent = dict(headers)
@@ -203,11 +226,14 @@ class Registry:
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
             raise Unreachable(f"{urlsplit(url).netloc}: {str(error) or 'no connection within 2 seconds'}") from error
         except httpx.TransportError as error:
-            raise ImageError(
-                f"{self.host}: {url} broke off: {str(error) or type(error).__name__}",
-                reason="registry-failed",
-                hint="try again",
-            ) from error
+            raise self._broke(url, error) from error
+
+    def _broke(self, url: str, error: Exception) -> _Broke:
+        return _Broke(
+            f"{self.host}: {url} broke off: {str(error) or type(error).__name__}",
+            reason="registry-failed",
+            hint="try again",
+        )
 
     def _client(self) -> httpx.AsyncClient:
         import httpx
@@ -305,6 +331,8 @@ class Registry:
             answer = json.loads(await self._body(response, MAX_TOKEN_BYTES))
         except (ValueError, RecursionError) as error:
             raise ImageError(f"{self.host}: its token service gives no JSON", reason="registry-failed") from error
+        except httpx.TransportError as error:
+            raise self._broke(realm, error) from error
         finally:
             await response.aclose()
         token = answer.get("token") or answer.get("access_token") if isinstance(answer, dict) else None

@@ -3,6 +3,8 @@
 import asyncio
 import collections
 import contextlib
+import gzip
+import io
 import json
 import tarfile
 
@@ -16,6 +18,7 @@ from sealane_engine.images.flight import Flights
 from sealane_engine.images.images import Images
 from sealane_engine.oci import manifest, reference
 from sealane_engine.oci.layout import ImageSpec, write_layout
+from sealane_engine.oci.limits import LayerLimits
 
 CONFIG = {"architecture": "amd64", "os": "linux", "config": {"Cmd": ["x"]}}
 
@@ -153,6 +156,109 @@ def test_layers_of_a_foreign_kind_are_refused(other_store, events, archive):
         with pytest.raises(ImageError) as caught:
             await images.resolve(f"{registry.host}/app:1")
         assert caught.value.reason == "bad-manifest"
+
+    run(other_store, events, archive, action)
+
+
+def _served_otherwise(registry, change):
+    """Serve the image with its manifest and configuration changed, and everything that names them."""
+    body = json.loads(registry.blobs[registry.top])
+    config = json.loads(registry.blobs[body["config"]["digest"]])
+    change(registry, body, config)
+    text = manifest.canonical(config)
+    registry.blobs[manifest.digest(text)] = text
+    if "config" in body:
+        body["config"] |= {"digest": manifest.digest(text), "size": len(text)}
+    _on_top(registry, body)
+
+
+def _on_top(registry, body):
+    text = manifest.canonical(body)
+    registry.top = manifest.digest(text)
+    registry.blobs[registry.top] = text
+
+
+def _nest(registry, body, _config):
+    for _ in range(9):
+        _on_top(registry, body)
+        inner = {"mediaType": body["mediaType"], "digest": registry.top, "size": 1, "platform": PLATFORM}
+        body = {"schemaVersion": 2, "mediaType": manifest.MEDIA_INDEX, "manifests": [inner]}
+    registry.nested = body
+
+
+def _bomb(registry, body, config):
+    plain = io.BytesIO()
+    with tarfile.open(fileobj=plain, mode="w") as tar:
+        member = tarfile.TarInfo("zeros")
+        member.size = 8 << 20
+        tar.addfile(member, io.BytesIO(bytes(member.size)))
+    data = gzip.compress(plain.getvalue())
+    registry.blobs[manifest.digest(data)] = data
+    body["layers"][0] |= {"digest": manifest.digest(data), "size": len(data), "mediaType": manifest.MEDIA_LAYER_GZIP}
+    config["rootfs"]["diff_ids"][0] = manifest.digest(plain.getvalue())
+
+
+PLATFORM = {"os": "linux", "architecture": "amd64"}
+LIES = {
+    "another diff id": (lambda _r, _b, config: config["rootfs"]["diff_ids"].reverse(), "diff-id-mismatch"),
+    "a larger size": (
+        lambda _r, body, _c: body["layers"][0].update(size=body["layers"][0]["size"] + 1),
+        "size-mismatch",
+    ),
+    "a smaller size": (
+        lambda _r, body, _c: body["layers"][1].update(size=body["layers"][1]["size"] - 1),
+        "size-mismatch",
+    ),
+    "a layer too many": (lambda _r, body, _c: body["layers"].append(body["layers"][0]), "bad-manifest"),
+    "layers that are no list": (lambda _r, body, _c: body.update(layers=7), "bad-manifest"),
+    "a layer that is no descriptor": (lambda _r, body, _c: body.update(layers=["x"]), "bad-manifest"),
+    "a digest of another kind": (
+        lambda _r, body, _c: body["layers"][0].update(digest="sha256:../../x"),
+        "bad-manifest",
+    ),
+    "a configuration of the wrong shape": (
+        lambda _r, _b, config: config["config"].update(Entrypoint="sh"),
+        "bad-config",
+    ),
+    "a bomb": (_bomb, "layer-too-large"),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_an_image_that_lies_is_refused_and_leaves_nothing(lie, other_store, events, archive, monkeypatch):
+    monkeypatch.setattr("sealane_engine.images.unpack.LayerLimits", lambda: LayerLimits(total_bytes=1 << 20))
+    monkeypatch.setattr("sealane_engine.oci.registry._backoff", lambda _attempt: 0.0)
+    change, reason = LIES[lie]
+
+    async def action(images, registry):
+        _served_otherwise(registry, change)
+        with pytest.raises(ImageError) as caught:
+            await images.unpack(await images.resolve(f"{registry.host}/app:1"))
+        assert caught.value.reason == reason
+
+    run(other_store, events, archive, action)
+    assert list((other_store.home / "s").iterdir()) == []
+    whole = [result for result in other_store.results() if result.kind == "image-layer"]
+    assert len(whole) < 2
+
+
+def test_indexes_in_indexes_end(other_store, events, archive):
+    async def action(images, registry):
+        _nest(registry, json.loads(registry.blobs[registry.top]), {})
+        _on_top(registry, registry.nested)
+        with pytest.raises(ImageError) as caught:
+            await images.resolve(f"{registry.host}/app:1")
+        assert caught.value.reason == "bad-manifest"
+
+    run(other_store, events, archive, action)
+
+
+def test_addresses_that_a_manifest_names_are_never_asked(other_store, events, archive):
+    async def action(images, registry):
+        elsewhere = f"http://{registry.host}/elsewhere"
+        _served_otherwise(registry, lambda _r, body, _c: body["layers"][0].update(urls=[elsewhere]))
+        await images.unpack(await images.resolve(f"{registry.host}/app:1"))
+        assert "/elsewhere" not in registry.asked
 
     run(other_store, events, archive, action)
 

@@ -134,6 +134,45 @@ def test_setuid_survives_and_attributes_of_overlayfs_do_not(tar, layer):
     assert os.getxattr(target / "d", "user.k") == b"v"
 
 
+def test_set_id_bits_survive_and_an_attribute_of_another_kind_does_not(layer):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        member = tarfile.TarInfo("su")
+        member.mode = 0o6755
+        member.pax_headers = {"SCHILY.xattr.trusted.overlay.redirect": "/etc", "SCHILY.xattr.security.selinux": "x"}
+        archive.addfile(member)
+    target, _ = layer(out.getvalue())
+    assert (target / "su").stat().st_mode & 0o7777 == 0o6755
+    assert os.listxattr(target / "su") == []
+
+
+def test_a_header_names_its_file_in_the_image_however_it_is_written(layer):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        member = tarfile.TarInfo("harmless")
+        member.pax_headers = {"path": f"{UP}/canary", "linkpath": "/etc/passwd"}
+        archive.addfile(member)
+    target, _ = layer(out.getvalue())
+    assert names(target) == ["victim", "victim/canary"]
+
+
+def test_a_sparse_file_counts_as_large_as_it_says(layer):
+    header = bytearray(tarfile.TarInfo("sparse").tobuf(tarfile.GNU_FORMAT))
+    header[156:157] = tarfile.GNUTYPE_SPARSE
+    header[483:495] = b"%011o\0" % (2 << 30)
+    header[148:156] = b" " * 8
+    header[148:156] = b"%06o\0 " % sum(header)
+    with pytest.raises(ImageError) as caught:
+        layer(bytes(header) + bytes(1024), limits=LayerLimits(total_bytes=1 << 30))
+    assert caught.value.reason == "layer-too-large"
+
+
+def test_a_path_of_300_directories_is_refused(tar, layer):
+    with pytest.raises(ImageError, match="256 directory levels") as caught:
+        layer(tar(("file", "d/" * 300 + "f")))
+    assert caught.value.reason == "layer-too-large"
+
+
 def test_an_archive_is_unpacked_into_its_place(tar, layer):
     target, _ = layer(tar(("dir", "."), ("file", ".wh.x"), ("file", "../../y")), archive=Archive("/a/b"))
     assert names(target) == ["a", "a/b", "a/b/.wh.x", "a/b/y"]
@@ -182,6 +221,9 @@ class _Lower:
 
     def lstat(self, path):
         return self.entries.get(path)
+
+    def listdir(self, path):
+        return [name[1:] for name in self.entries if name.count("/") == 1]
 
     def readlink(self, path):
         return self.links[path]

@@ -52,7 +52,11 @@ class Fake:
             self.seen.append((method, path, headers))
             if body:
                 headers["body"] = body.decode()
-            status, more, content, *cut = self.answer(path, headers)
+            answer = self.answer(path, headers)
+            if answer is None:  # nothing but the end of the connection
+                writer.close()
+                return
+            status, more, content, *cut = answer
             writer.write(f"HTTP/1.1 {status} X\r\nContent-Length: {len(content)}\r\nConnection: close\r\n".encode())
             writer.write("".join(f"{name}: {value}\r\n" for name, value in more.items()).encode() + b"\r\n")
             writer.write(content[: cut[0]] if cut else content)
@@ -204,6 +208,65 @@ def test_a_download_goes_on_where_it_broke():
     data, fake, _ = ask(answer, get_blob)
     assert data == BLOB
     assert len(fake.seen) == 3
+
+
+CUTS = [*range(0, len(BLOB), len(BLOB) // 19), len(BLOB) - 1]
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_a_download_that_is_cut_anywhere_goes_on_there(cut):
+    cuts = iter([cut])
+
+    def answer(_path, headers, _):
+        start = int(headers.get("range", "bytes=0-").removeprefix("bytes=").rstrip("-"))
+        return 206 if start else 200, {}, BLOB[start:], next(cuts, len(BLOB))
+
+    data, fake, _ = ask(answer, get_blob)
+    assert data == BLOB
+    assert [headers.get("range") for _, _, headers in fake.seen] == [None, f"bytes={cut}-" if cut else None]
+
+
+def test_a_connection_that_ends_before_its_answer_is_made_again():
+    answers = iter([None, (200, {}, MANIFEST, 5), (200, {}, MANIFEST)])
+    found, fake, _ = ask(lambda *_: next(answers), get_manifest)
+    assert found.digest == manifest.digest(MANIFEST)
+    assert len(fake.seen) == 3
+
+
+def test_a_connection_that_always_breaks_is_an_error():
+    with pytest.raises(ImageError) as caught:
+        ask(lambda *_: None, get_manifest)
+    assert caught.value.reason == "registry-failed"
+
+
+def test_a_token_that_expires_in_the_middle_of_a_download_is_renewed():
+    valid = ["t1", "t2"]
+
+    def answer(path, headers, _):
+        if path.startswith("/token"):
+            return 200, {}, json.dumps({"token": valid[0]}).encode()
+        if headers.get("authorization") != f"Bearer {valid[0]}":
+            return 401, {"WWW-Authenticate": f'Bearer realm="http://{headers["host"]}/token",service="s"'}, b""
+        if "range" in headers:
+            return 206, {}, BLOB[int(headers["range"][6:-1]) :]
+        del valid[0]  # the answer is cut, and the token is no good any more
+        return 200, {}, BLOB, 50_000
+
+    data, fake, _ = ask(answer, get_blob)
+    assert data == BLOB
+    assert sum(path.startswith("/token") for _, path, _ in fake.seen) == 2
+
+
+@pytest.mark.parametrize("body", [b"<html>log in</html>", b"[]", b'{"token": 7}', b'{"token": "a\\nb"}'])
+def test_a_token_service_that_gives_no_token(body):
+    def answer(path, headers, _):
+        if path.startswith("/token"):
+            return 200, {}, body
+        return 401, {"WWW-Authenticate": f'Bearer realm="http://{headers["host"]}/token"'}, b""
+
+    with pytest.raises(ImageError) as caught:
+        ask(answer, get_manifest)
+    assert caught.value.reason == "registry-failed"
 
 
 def test_a_registry_without_ranges_starts_again():
