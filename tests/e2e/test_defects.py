@@ -18,8 +18,10 @@ them cost few runs; the price is that two defects of a family may not get into e
     tool = "pylint"             # who must find it: the run's name in the merged SARIF, or the suite's in the JUnit XML
     rule = "W0102"              # the rule's id; in JUnit XML the test's name
     line = 4                    # 1-based; 0 when the tool can give none
-    shows = "sarif"             # findings.sarif (left out, this), "junit" (junit.xml), or "gate" (run.json: `rule` begins
-                                # the name of a gate that must have failed; tool and line mean nothing)
+    where = "app/other.py"      # the file that the report names, when it is not `file` ("": it names none)
+    shows = "sarif"             # findings.sarif (left out, this), "junit" (junit.xml), "flaky" (there, as passed only
+                                # when tried again), or "gate" (run.json: `rule` begins the name of a gate that must
+                                # have failed; tool and line mean nothing)
 
 A family's command also runs over the untouched base with the family's configuration: no finding, no failed test, no
 failed gate. A family that can't be told of a clean project says `clean = false` and why.
@@ -46,7 +48,7 @@ ROOT = Path(__file__).parent.parent.parent
 DEFECTS = ROOT / "tests/golden/defects"
 FAMILIES = {file.stem: tomllib.loads(file.read_text()) for file in sorted(DEFECTS.glob("*.toml"))}
 ROWS = [(family, row["name"]) for family, table in FAMILIES.items() for row in table["defect"]]
-SHOWN = ("sarif", "junit", "gate")
+SHOWN = ("sarif", "junit", "flaky", "gate")
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,7 @@ class Found:
 
     sarif: frozenset[tuple[str, str, str, int]]
     junit: frozenset[tuple[str, str, str, int]]
+    flaky: frozenset[tuple[str, str, str, int]]
     gate: tuple[str, ...]
     output: str
 
@@ -62,8 +65,9 @@ class Found:
         shows = defect.get("shows", "sarif")
         if shows == "gate":
             return any(name.startswith(defect["rule"]) for name in self.gate)
-        row = (defect["tool"], defect["rule"], defect["file"], defect["line"])
-        return row in (self.sarif if shows == "sarif" else self.junit)
+        row = (defect["tool"], defect["rule"], defect.get("where", defect["file"]), defect["line"])
+        rows: frozenset[tuple[str, str, str, int]] = getattr(self, shows)
+        return row in rows
 
 
 def seed(project: Path, table: dict[str, Any]) -> None:
@@ -97,14 +101,14 @@ def findings(text: str) -> frozenset[tuple[str, str, str, int]]:
     return frozenset(rows)
 
 
-def failed_tests(file: Path) -> frozenset[tuple[str, str, str, int]]:
+def cases(file: Path, *ended: str) -> frozenset[tuple[str, str, str, int]]:
     if not file.exists():
         return frozenset()
     return frozenset(
         (suite.get("name", ""), case.get("name", ""), case.get("file", ""), int(case.get("line", "0")))
         for suite in ET.parse(file).getroot().iter("testsuite")
         for case in suite.iter("testcase")
-        if case.find("failure") is not None or case.find("error") is not None
+        if any(case.find(tag) is not None for tag in ended)
     )
 
 
@@ -119,7 +123,8 @@ def run(project: Path, out: Path, words: list[str], environ: dict[str, str]) -> 
     gates = tuple(gate["name"] for gate in told["gates"] if gate["verdict"] == "failed")
     sarif = findings((out / "findings.sarif").read_text())
     summary = (out / "summary.md").read_text()
-    return Found(sarif, failed_tests(out / "junit.xml"), gates, summary + said[-4000:])
+    failed = cases(out / "junit.xml", "failure", "error")
+    return Found(sarif, failed, cases(out / "junit.xml", "flakyFailure"), gates, summary + said[-4000:])
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +152,7 @@ def test_a_seeded_defect_is_found_where_it_is(family: str, name: str, report):
 @pytest.mark.parametrize("family", [name for name, table in FAMILIES.items() if table.get("clean", True)])
 def test_a_clean_project_has_none(family: str, report):
     found = report(family, clean=True)
-    assert (sorted(found.sarif), sorted(found.junit), found.gate) == ([], [], ()), found.output
+    assert (sorted(found.sarif), sorted(found.junit | found.flaky), found.gate) == ([], [], ()), found.output
 
 
 def test_the_defects_are_told_apart():

@@ -16,7 +16,7 @@ from dagger import DefaultPath, Doc, Ignore, check, field, function, object_type
 from sealane.pipeline import Run
 from sealane.report import runs
 from sealane.security import Repository
-from sealane.stages import build, project
+from sealane.stages import build, codecov, project
 from sealane_ci.build import Build
 from sealane_ci.errors import told
 
@@ -111,6 +111,21 @@ class Sealane:
     async def test(self, categories: Categories = None) -> StageRun:
         """Unit tests, integration tests beside services, the frontend's; e2e and performance tests on request."""
         return await StageRun.of("test", self.source, self.context, categories or ())
+
+    @function(cache="never")
+    async def codecov(
+        self,
+        token: Annotated[dagger.Secret, Doc("The upload token")],
+        slug: Annotated[str, Doc("The repository, as owner/name")],
+        commit: Annotated[str, Doc("The commit, whole")],
+        branch: Annotated[str, Doc("The branch")],
+        service: Annotated[str, Doc("The code host")] = "github",
+        url: Annotated[str, Doc("Where Codecov takes uploads")] = codecov.URL,
+    ) -> str:
+        """Upload the coverage of the tests to Codecov; where it is to be seen."""
+        with told():
+            target = codecov.Target(slug, commit, branch, service, url)
+            return await runs.uploaded(self.source, self.context, token, target)
 
     @function(cache="never")
     async def scan(self) -> StageRun:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _PLACE = re.compile(r"^(?P<file>[^\s:][^:\n]*\.\w+):(?P<line>\d+): ?", re.MULTILINE)
+_SYNTAX = re.compile(r'^E\s+File "/src/(?P<file>[^"\n]+)", line (?P<line>\d+)', re.MULTILINE)
 _MOST_OUTPUT = 20_000
 # A flaky test has the element by which Maven's Surefire marks one, and readers of JUnit know it.
 _TAGS = {
@@ -44,11 +45,19 @@ def _test(case: ET.Element, suite: str) -> Test:
         message = _first_line(node.get("message") or node.text or "")
         if outcome is TestOutcome.SKIPPED:
             return Test(suite, name, outcome, message, seconds=seconds)
-        places = [m for m in _PLACE.finditer(node.text or "") if "site-packages" not in m["file"]]
-        file, line = (places[-1]["file"], int(places[-1]["line"])) if places else (case.get("file", ""), 0)
-        output = _output(node, case)
-        return Test(suite, name, outcome, message, file.removeprefix("/src/"), line, seconds, output)
+        file, line = _place(node.text or "", case)
+        return Test(suite, name, outcome, message, file, line, seconds, _output(node, case))
     return Test(suite, name, TestOutcome.PASSED, seconds=seconds)
+
+
+def _place(text: str, case: ET.Element) -> tuple[str, int]:
+    """Where it failed: the deepest place in the project's own code. A file that can't be parsed is named otherwise."""
+    places = [m for m in _PLACE.finditer(text) if "site-packages" not in m["file"]]
+    own = [m for m in places if not m["file"].startswith("/") or m["file"].startswith("/src/")]
+    found = list(_SYNTAX.finditer(text)) or own or places
+    if not found:
+        return case.get("file", ""), 0
+    return found[-1]["file"].removeprefix("/src/"), int(found[-1]["line"])
 
 
 def _output(node: ET.Element, case: ET.Element) -> str:

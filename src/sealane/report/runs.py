@@ -9,7 +9,7 @@ from sealane import pipeline, security
 from sealane.errors import PipelineFailed, StageFailed
 from sealane.report import build
 from sealane.report.text import markdown
-from sealane.stages import project
+from sealane.stages import codecov, project
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +25,13 @@ async def whole(source: dagger.Directory, context: str = "", categories: Sequenc
 async def one(name: str, source: dagger.Directory, context: str = "", categories: Sequence[str] = ()) -> pipeline.Run:
     """One stage alone, as a run of its own."""
     return await pipeline.run_alone(name, await _project(source, context, categories))
+
+
+async def uploaded(source: dagger.Directory, context: str, token: dagger.Secret, target: codecov.Target) -> str:
+    """Coverage of the tests, sent to Codecov; where it is to be seen. Raises StageFailed."""
+    found = await _project(source, context, ())
+    run = await pipeline.run_alone("test", found)
+    return await codecov.upload(run.results[0], found, token, target)
 
 
 async def _project(source: dagger.Directory, context: str, categories: Sequence[str]) -> project.Project:

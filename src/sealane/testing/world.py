@@ -36,6 +36,7 @@ class Step:
     files: Mapping[str, str]
     workdir: str
     any_exit: bool
+    secrets: tuple[str, ...] = ()
     stage: str = ""
 
 
@@ -59,6 +60,7 @@ class State:
     env: Mapping[str, str] = field(default_factory=dict)
     services: tuple[tuple[str, str], ...] = ()
     workdir: str = "/"
+    secrets: tuple[str, ...] = ()
     last: Answer = Answer()
     text: str = ""
 
@@ -119,7 +121,7 @@ class World:
                 raise FailedError(self.broken_services[alias])
         any_exit = link.get("expect") == "ANY"
         names = tuple(alias for alias, _ in before.services)
-        step = Step(args, before.image, before.env, names, before.files, before.workdir, any_exit)
+        step = Step(args, before.image, before.env, names, before.files, before.workdir, any_exit, before.secrets)
         answer = self.answer(step) or Answer()
         if answer.exit_code and not any_exit:
             raise FailedError(f"exit code: {answer.exit_code}", args, answer)
@@ -233,13 +235,15 @@ _FIELDS: dict[str, Callable[[World, State, Link], State]] = {
     "asTarball": lambda _w, _s, _l: State("File", text="a tarball"),
     "withDockerHealthcheck": _same,
     "withExposedPort": _same,
+    "secret": lambda _w, _s, _l: State("Secret"),
+    "setSecret": lambda _w, _s, _l: State("Secret"),
+    "withSecretVariable": lambda _w, s, link: replace(s, secrets=(*s.secrets, link.get("name"))),
     "withMountedCache": _same,
     "withUser": _same,
     "withEntrypoint": _same,
     "withLabel": _same,
     "withAnnotation": _same,
     "withMountedSecret": _same,
-    "withSecretVariable": _same,
 }
 
 

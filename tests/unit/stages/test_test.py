@@ -222,11 +222,18 @@ def test_a_test_that_fails_every_time_is_tried_as_often_as_asked_and_failed(engi
 
 
 HANGING = """tests/unit/test_a.py::test_one PASSED [ 50%]
-tests/unit/test_a.py::TestB::test_two 
+tests/unit/test_a.py::TestB::test_two
 
 !!!!!!!!!!!!!!!!!!!!!! KeyboardInterrupt !!!!!!!!!!!!!!!!!!!!!!
-/src/tests/unit/test_a.py:9: KeyboardInterrupt
-"""  # noqa: W291 - as pytest prints it
+/usr/local/lib/python3.11/threading.py:320: KeyboardInterrupt
+Timeout (0:00:03)!
+Thread 0x00007f3c (most recent call first):
+  File "/src/backend/app.py", line 3 in loop
+Thread 0x00007f3d (most recent call first):
+  File "/usr/local/lib/python3.11/threading.py", line 320 in wait
+  File "/src/tests/unit/test_a.py", line 9 in test_two
+  File "/usr/local/lib/python3.11/site-packages/_pytest/python.py", line 166 in pytest_pyfunc_call
+"""
 
 
 def test_a_hanging_test_is_named_with_its_limit_and_what_passed_before_is_kept(engine_run):

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 _NOTHING_COLLECTED = 5
 _BEGUN = re.compile(r"^(?P<file>\S+)\.py::(?P<name>\S[^\n]*?)[ \t]*$", re.MULTILINE)
-_HANGS_AT = re.compile(r"^(?P<file>\S+\.py):(?P<line>\d+): KeyboardInterrupt$", re.MULTILINE)
+_THREAD = re.compile(r"^(?:Current thread|Thread) .*\(most recent call first\):$", re.MULTILINE)
+_FRAME = re.compile(rf'^  File "{steps.SOURCE}/(?P<file>[^"\n]+)", line (?P<line>\d+) in ', re.MULTILINE)
 _ENDED = re.compile(r"(PASSED|FAILED|ERROR|SKIPPED|XFAIL|XPASS)\b")
 
 
@@ -92,6 +93,9 @@ async def _once(run: Run, container: dagger.Container, project: Project, attempt
         command += _coverage_of(project)
         command += [f"--cov-report=xml:{steps.REPORTS}/coverage.xml", f"--cov-report=html:{steps.REPORTS}/htmlcov"]
     command += [f"--junit-xml={steps.REPORTS}/{report}", *run.arguments]
+    if not _dumps_itself(project):
+        # A test that takes half of all the time shows where it is, since an interrupt shows only its innermost line.
+        command += ["-o", f"faulthandler_timeout={config.limit(run.category) / 2:g}"]
     if config.retries:
         command += ["--maxfail=0"]  # a flaky test must not keep the others from running
     if attempt:
@@ -126,11 +130,17 @@ def _stopped(run: Run, done: steps.Executed, project: Project) -> Test:
         file = f"{begun[-1]['file']}.py"
         *classes, function = begun[-1]["name"].split("::")
         name = f"{'.'.join([begun[-1]['file'].replace('/', '.'), *classes])}::{function}"
-    places = [match for match in _HANGS_AT.finditer(done.output) if match["file"].startswith(f"{steps.SOURCE}/")]
-    if places:
-        file, line = places[-1]["file"].removeprefix(f"{steps.SOURCE}/"), int(places[-1]["line"])
-    output = steps.last_lines(done.output)
+    # The main thread is the last one of a dump, its innermost frame the first.
+    frame = _FRAME.search(_THREAD.split(done.output)[-1]) if _THREAD.search(done.output) else None
+    if frame:
+        file, line = frame["file"], int(frame["line"])
+    output = steps.last_lines(done.output, 40)
     return Test(run.name, name, TestOutcome.ERROR, _limit(run, project), file, line, output=output)
+
+
+def _dumps_itself(project: Project) -> bool:
+    settings = project.pyproject.get("tool", {}).get("pytest", {}).get("ini_options", {})
+    return "faulthandler_timeout" in settings
 
 
 def _limit(run: Run, project: Project) -> str:
