@@ -14,10 +14,10 @@ from sealane.errors import ExecFailed, SealaneError, UsageError
 
 if TYPE_CHECKING:
     from sealane.cli import chain as chains
-    from sealane.cli import query, schema
+    from sealane.cli import schema, selection
 
 COMMAND = "sealane call"
-_AHEAD = ("sealane.cli.wire", "sealane.cli.query", "sealane.cli.output")
+_AHEAD = ("sealane.cli.wire", "sealane.cli.selection", "sealane.cli.output")
 
 
 def run(options: Options, words: list[str]) -> int:
@@ -53,12 +53,12 @@ def run(options: Options, words: list[str]) -> int:
 def _run(options: Options, head: Head, progress: Progress) -> int:
     with open_session(options, progress, ahead=_AHEAD) as opened:
         from sealane.cli import chain as chains
-        from sealane.cli import query
+        from sealane.cli import selection
 
         types = load_types(opened, head, progress)
         with progress.span("parsing command line arguments"):
             chain = chains.read(types, head.words, command=COMMAND, help_wanted=head.help)
-            selections = [] if head.help else query.resolved(opened.session, chain)
+            selections = [] if head.help else selection.resolved(opened.session, chain)
         if head.help:
             from sealane.cli.help import chain_help
 
@@ -108,20 +108,20 @@ def _call(
     opened: Opened,
     types: schema.Types,
     chain: chains.Chain,
-    selections: list[query.Selection],
+    selections: list[selection.Selection],
     progress: Progress,
     *,
     output: str,
 ) -> None:
-    from sealane.cli import query
+    from sealane.cli import selection
     from sealane.cli.output import present
 
-    leaf = [] if chain.returns.name == "Query" else query.leaf(types, chain, output)
+    leaf = [] if chain.returns.name == "Query" else selection.leaf(types, chain, output)
     if not selections or chain.returns.name == "Query":
         progress.close()
         print("Query")
         return
-    response = query.ask(opened.session, selections + leaf)
+    response = selection.ask(opened.session, selections + leaf)
     progress.close()
     present(types, chain.returns, response, output=output, as_json=chain.json)
 

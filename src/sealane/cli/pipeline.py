@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sealane.cli import query
+from sealane.cli import selection
 from sealane.cli.chain import Chain
 from sealane.cli.schema import Types
 from sealane.cli.wire import literal
@@ -28,7 +28,7 @@ OUT = "out"
 class Report:
     """The report of the pipeline that is being called: what to ask for, and where it goes."""
 
-    selections: tuple[query.Selection, ...]
+    selections: tuple[selection.Selection, ...]
     out: Path
     failure: list[str] = field(default_factory=list)
 
@@ -36,7 +36,7 @@ class Report:
         """Write the report. That it can't be had must not hide why the pipeline failed."""
         path = literal(str(self.out))
         try:
-            query.ask(session, [*self.selections, (f"export(path:{path})", "export")])
+            selection.ask(session, [*self.selections, (f"export(path:{path})", "export")])
         except QueryFailed as error:
             self.failure.append(error.message)
 
@@ -56,7 +56,7 @@ class Report:
         merge_events(self.out, events)
 
 
-def report_of(types: Types, chain: Chain, selections: list[query.Selection]) -> Report | None:
+def report_of(types: Types, chain: Chain, selections: list[selection.Selection]) -> Report | None:
     """The report that belongs to a chain that ends in `pipeline`; None when its module has none."""
     assert chain.function is not None
     parent = types.provider(chain.links[-2].function.returns) if len(chain.links) > 1 else types.root
