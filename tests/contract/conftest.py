@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import http.client
 import json
 import os
 import subprocess
@@ -115,3 +117,43 @@ def client(environ: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Client:
         return anyio.run(main)
 
     return run
+
+
+class Raw:
+    """A connection to the session below any client: what is sent is sent as it is, and it can be dropped at any time."""
+
+    def __init__(self, environ: dict[str, str]) -> None:
+        token = base64.b64encode(f"{environ['DAGGER_SESSION_TOKEN']}:".encode()).decode()
+        self._headers = {"Content-Type": "application/json", "Authorization": f"Basic {token}"}
+        self.connection = http.client.HTTPConnection("127.0.0.1", int(environ["DAGGER_SESSION_PORT"]))
+
+    def send(self, document: str) -> None:
+        self.send_bytes(json.dumps({"query": document}).encode())
+
+    def send_bytes(self, body: bytes) -> None:
+        self.connection.request("POST", "/query", body, self._headers)
+
+    def answer(self) -> dict[str, Any]:
+        answer: dict[str, Any] = json.loads(self.connection.getresponse().read())
+        return answer
+
+    def ask(self, document: str) -> dict[str, Any]:
+        self.send(document)
+        return self.answer()
+
+
+Connect = Callable[[], Raw]
+
+
+@pytest.fixture
+def connect(environ: dict[str, str]) -> Iterator[Connect]:
+    """Opens connections, and closes at the end what is still open."""
+    opened: list[Raw] = []
+
+    def one() -> Raw:
+        opened.append(Raw(environ))
+        return opened[-1]
+
+    yield one
+    for each in opened:
+        each.connection.close()
