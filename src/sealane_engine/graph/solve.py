@@ -135,10 +135,23 @@ class Solver:
         while current is not None and id(current) not in self._keys:
             chain.append(current)
             current = current.parent
+        await self._side_by_side(_stages_of(chain), asker)
         for each in reversed(chain):
             key = await self._flight.do(f"key:{id(each)}", lambda each=each: self._make_key(each, asker))  # type: ignore[misc]
             self._keys[id(each)] = (each, key)
         return self._keys[id(operation)][1]
+
+    async def _side_by_side(self, operations: list[Operation], asker: Asker) -> None:
+        """Have several trees, which a chain would otherwise ask for one after the other."""
+        if len(operations) < 2:
+            return
+        tasks = [asyncio.ensure_future(self.tree(each, asker)) for each in operations]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     def _parent_key(self, operation: Operation) -> str:
         assert operation.parent is not None
@@ -353,3 +366,16 @@ def _counted(edit: Edit, copy: Copy) -> Ref:
         return copy.source
     alone = Copy(copy.source, "/", include=copy.include, exclude=copy.exclude, gitignore=copy.gitignore)
     return copy.source if copy == alone and isinstance(edit.base, Scratch) else Ref(Edit(Scratch(), alone))
+
+
+def _stages_of(chain: list[Operation]) -> list[Operation]:
+    """The other stages of a Dockerfile that a chain copies from or mounts, each once: those in which steps run."""
+    found: dict[int, Operation] = {}
+    for each in chain:
+        sources = []
+        if isinstance(each, Edit) and isinstance(each.action, CopyFiles):
+            sources = [each.action.source]
+        elif isinstance(each, Exec):
+            sources = [mount.source for mount in each.mounts if isinstance(mount, MountTree) and mount.kind == "any"]
+        found |= {id(source.tree): source.tree for source in sources if source.tree.parent is not None}
+    return list(found.values())
