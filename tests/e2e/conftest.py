@@ -52,6 +52,20 @@ def environ(shared_home: Path) -> dict[str, str]:
 
 
 @pytest.fixture
+def session(environ: dict[str, str], shared_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """An engine of the embedded kind that `dagger.connection()` finds; its process id."""
+    command = [sys.executable, "-m", "sealane_engine", "--home", str(shared_home)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ) as engine:
+        assert engine.stdin is not None
+        assert engine.stdout is not None
+        said = json.loads(engine.stdout.readline())
+        monkeypatch.setenv("DAGGER_SESSION_PORT", str(said["port"]))
+        monkeypatch.setenv("DAGGER_SESSION_TOKEN", said["session_token"])
+        yield engine.pid
+        engine.stdin.close()
+
+
+@pytest.fixture
 def sample(tmp_path: Path) -> Path:
     """A copy of the sample service, to be changed at will."""
     ignore = shutil.ignore_patterns("node_modules", "__pycache__", ".venv", ".env", ".env.test", ".*_cache")

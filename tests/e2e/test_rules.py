@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 
 import anyio
@@ -20,20 +16,6 @@ from sealane.stages.scanners import semgrep
 pytestmark = [pytest.mark.needs("root", "network"), pytest.mark.timeout(900)]
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "rules"
-
-
-@pytest.fixture
-def session(environ: dict[str, str], shared_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An engine of the embedded kind that `dagger.connection()` finds."""
-    command = [sys.executable, "-m", "sealane_engine", "--home", str(shared_home)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environ) as engine:
-        assert engine.stdin is not None
-        assert engine.stdout is not None
-        said = json.loads(engine.stdout.readline())
-        monkeypatch.setenv("DAGGER_SESSION_PORT", str(said["port"]))
-        monkeypatch.setenv("DAGGER_SESSION_TOKEN", said["session_token"])
-        yield
-        engine.stdin.close()
 
 
 def files() -> dict[str, str]:
