@@ -7,6 +7,7 @@ them cost few runs; the price is that two defects of a family may not get into e
 
     call = ["lint", "report"]   # the words after `sealane call --source COPY`; with -o they must leave a report
     config = "…"                # the copy's sealane.toml; may be left out
+    brings = { osv = "…" }      # folders that the copy gets, of tests/golden; may be left out
 
     [[defect]]
     name = "mutable default"    # what is wrong, in words: the test's id
@@ -73,6 +74,8 @@ class Found:
 def seed(project: Path, table: dict[str, Any]) -> None:
     """A copy of the base with a family's configuration and defects."""
     shutil.copytree(DEFECTS / "base", project)
+    for name, folder in table.get("brings", {}).items():
+        shutil.copytree(DEFECTS.parent / folder, project / name)
     if "config" in table:
         (project / "sealane.toml").write_text(table["config"])
     for defect in table["defect"]:

@@ -27,7 +27,7 @@ _NOISE = re.compile(
     r"^(\[notice\]|WARNING: (Running pip as|You are using pip)|npm (error|ERR!) A complete log of this run|\s*$)"
 )
 _REQUIREMENT_FILES = ("*requirements*.txt", "*constraints*.txt", "requirements/**")
-_LOCAL = re.compile(r"^\s*(-e\s|--editable|\.|file:)", re.MULTILINE)
+_LOCAL = re.compile(r"^\s*(-e\s|--editable|\.|file:|[\w.\[\],-]+\s*@\s*file:)", re.MULTILINE)
 _OFFLINE = re.compile(
     r"Temporary failure in name resolution|Name or service not known|NewConnectionError|Failed to establish a new"
     r"|Network is unreachable|ConnectTimeoutError|SSLCertVerificationError|CERTIFICATE_VERIFY_FAILED|ECONNREFUSED"

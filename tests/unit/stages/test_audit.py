@@ -114,7 +114,7 @@ def test_pinned_requirements_are_matched_and_two_names_of_one_thing_are_one(tmp_
 def test_a_mended_version_is_clean(tmp_path: Path):
     found = run(tmp_path, {"requirements.txt": "sample-parser==2.4.1\nsample-web==1.5\n"})
     assert (found["vulnerabilities"], found["undecided"], found["packages"]) == ([], [], 2)
-    assert (found["advisories"], found["newest"]) == (6, "2026-10-01T00:00:00Z")
+    assert (found["advisories"], found["newest"]) == (7, "2026-10-02T00:00:00Z")
 
 
 def test_no_word_and_no_score_is_unknown(tmp_path: Path):

@@ -31,8 +31,14 @@ _BIN = "/opt/sealane/bin"
 # When Git fails, gitleaks logs an error, writes an empty report and ends with 0.
 _ERROR = re.compile(r"\b(ERR|FTL)\b")
 _RAW, _LOG = "/tmp/found.jsonl", "/tmp/log.jsonl"  # noqa: S108 - in the scanner's own container
-# A repository that is mounted belongs to another user than the step's; Git would refuse to look at it.
-_TRUST = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "safe.directory", "GIT_CONFIG_VALUE_0": "*"}
+# A repository that is mounted belongs to another user than the step's; Git would refuse to look at it. And where there
+# is none, Git shall look for none further up.
+_TRUST = {
+    "GIT_CONFIG_COUNT": "1",
+    "GIT_CONFIG_KEY_0": "safe.directory",
+    "GIT_CONFIG_VALUE_0": "*",
+    "GIT_CEILING_DIRECTORIES": "/scan",
+}
 
 
 async def gitleaks(project: Project) -> Scanned:

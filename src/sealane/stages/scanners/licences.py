@@ -49,7 +49,7 @@ async def run(project: Project) -> Scanned:
 
 
 async def _modules(project: Project) -> dagger.Directory:
-    node = await steps.node(project)
+    node = (await steps.node(project)).with_exec(["mkdir", "-p", "node_modules"])  # npm makes none for no packages
     return await node.directory("/frontend/node_modules").sync()
 
 

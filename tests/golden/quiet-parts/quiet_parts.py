@@ -1,0 +1,1 @@
+"""A package whose metadata name no licence."""
