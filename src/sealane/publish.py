@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from dagger import dag
 
 from sealane.attest import attach, envelope, packed, provenance, sign
-from sealane.attest.registry import Login, Repository, address
+from sealane.attest.registry import Login, Repository, address, fallback_tag
 from sealane.errors import RegistryFailed
 from sealane.stages import build, sbom, steps
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 
 _REGISTRY = "registry"
+_STAGED = "img"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,8 @@ async def publish_image(project: Project, to: Target, access: Access, key: sign.
     found = await packed.read(images)
     documents = await _documents(project, images, found)
     statements = await _statements(project, to, found, documents)
+    # Under a tag that nobody pulls: an image that may not be published (on a catalog's base) is not signed either.
+    await _push(images, f"{to.repository}:{fallback_tag(found.top.digest)}.{_STAGED}", found)
     signatures = await _signatures(project, to, found, statements, key)
     login = Login(access.username, await access.secret.plaintext()) if access.secret else None
     endpoint = await _endpoint(access.service) if access.service else ""

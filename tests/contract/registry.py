@@ -23,6 +23,7 @@ http: {{addr: "127.0.0.1:{port}", headers: {{X-Content-Type-Options: [nosniff]}}
 @dataclass(frozen=True)
 class LocalRegistry:
     host: str
+    folder: Path
 
 
 def free_port() -> int:
@@ -58,7 +59,7 @@ def local_registry(folder: Path, *, auth: str = "") -> Iterator[LocalRegistry]:
         )
     try:
         until_listening(port, process)
-        yield LocalRegistry(f"127.0.0.1:{port}")
+        yield LocalRegistry(f"127.0.0.1:{port}", folder)
     finally:
         process.terminate()
         process.wait(10)
