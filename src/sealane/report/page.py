@@ -8,6 +8,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from sealane.report import timeline
+from sealane.report.text import figure
 
 if TYPE_CHECKING:
     from sealane.report.model import CoverageRow, FindingRow, RunReport, StageRow, SuiteRow, TestRow
@@ -47,7 +48,7 @@ def render(report: RunReport) -> str:
     environment = Environment(
         loader=DictLoader(texts), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"duration": duration, "figure": _figure}
+    environment.filters |= {"duration": duration, "figure": figure}
     return environment.get_template(_PAGE).render(_content(report), marks=_MARKS, origins=_ORIGINS)
 
 
@@ -129,9 +130,3 @@ def duration(seconds: float) -> str:
         return f"{seconds:.2g} s" if seconds >= 0.01 else "0 s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
-
-
-def _figure(name: str, value: float) -> str:
-    if name == "image bytes":
-        return f"{value / 1e6:.0f} MB image"
-    return f"{name} {value:g} %" if name == "coverage" else f"{value:g} {name}"

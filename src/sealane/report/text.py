@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 _SHOWN = 20
 _MARKS = {"ran": "✔", "failed": "✘", "skipped": "-", "not run": "○"}
 _GATE_MARKS = {"passed": "✔", "warning": "!", "failed": "✘", "accepted": "✔", "not measured": "○"}
+_UNITS = ("ms", "rps")
 _ORIGINS = {
     "store": "from the local store",
     "registry": "from the registry",
@@ -25,15 +26,18 @@ def _outcome(row: StageRow) -> str:
     return f"{row.outcome} ({row.reason})" if row.reason else row.outcome
 
 
+def figure(name: str, value: float) -> str:
+    """A figure in words: `90 tests`, and one whose name ends with its unit as `response p50 21 ms`."""
+    if name == "image bytes":
+        return f"{value / 1e6:.0f} MB image"
+    if name == "coverage":
+        return f"coverage {value:g} %"
+    what, _, unit = name.rpartition(" ")
+    return f"{what} {value:g} {unit}" if unit in _UNITS else f"{value:g} {name}"
+
+
 def _figures(row: StageRow) -> str:
-    parts = []
-    for name, value in row.figures.items():
-        if name == "coverage":
-            parts.append(f"coverage {value:g} %")
-        elif name == "image bytes":
-            parts.append(f"{value / 1e6:.0f} MB")
-        else:
-            parts.append(f"{value:g} {name}")
+    parts = [figure(name, value) for name, value in row.figures.items()]
     if row.verdict == "cached":
         parts.append("cached")
     return ", ".join(parts)

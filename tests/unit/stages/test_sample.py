@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 from sealane import services
 from sealane.config import PerformanceConfig, parse
 from sealane.services import postgres, redis
@@ -54,6 +56,22 @@ def test_what_is_typed_by_hand_is_what_the_stage_runs():
     assert CONFIG.test.e2e_args == ("--browser=chrome", "--headless")
     load = CONFIG.test.performance
     assert (load.users, load.spawn_rate, load.run_time) == (100, 10, "5m")
+
+
+def pins(name: str) -> dict[str, str]:
+    """Package → version, as Python 3.11 on Linux reads a requirements file."""
+    lines = [line for line in (SAMPLE / name).read_text().splitlines() if line and line[0] not in "#-"]
+    where = {"python_version": "3.11", "python_full_version": "3.11.9", "sys_platform": "linux"}
+    wanted = [r for r in map(Requirement, lines) if r.marker is None or r.marker.evaluate(where)]
+    return {requirement.name: str(requirement.specifier) for requirement in wanted}
+
+
+def test_what_the_tests_need_can_be_installed_together():
+    first, second = pins("requirements.txt"), pins("requirements-test.txt")
+    third = pins("tests/performance/requirements.txt")
+    together = {**first, **second, **third}
+    for each in (first, second, third):
+        assert {name: together[name] for name in each} == each
 
 
 def test_the_guides_load_is_the_default():

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import anyio
 import pytest
 
 from sealane.config import Config, load
@@ -312,3 +313,22 @@ def test_any_other_service_is_bound_by_its_alias_and_tells_its_address(engine_ru
 
     text = "[tool.sealane.services.other.broker]\nimage = 'rabbitmq:3'\nports = [5672]\nurl = 'amqp://{alias}:5672'\nurl-variable = 'BROKER_URL'\nhealth = ['rabbitmq-diagnostics', 'ping']\n"
     engine_run(body, **{"pyproject.toml": text})
+
+
+def test_at_the_stages_limit_what_was_done_is_reported_and_the_limit_named(engine_run, monkeypatch):
+    async def body(engine, project):
+        scope = anyio.CancelScope()
+
+        async def for_ever(_project, _found):
+            scope.cancel()  # as the clock would
+            await anyio.sleep_forever()
+
+        monkeypatch.setattr(anyio, "move_on_after", lambda _seconds: scope)
+        monkeypatch.setattr(test.performance, "run", for_ever)
+        config = project.config.with_categories(["unit", "integration", "performance"])
+        result = await test.run(replace(project, config=config))
+        assert result.reason == "stage: stopped at its limit of 9 s (`timeouts.test`)"
+        assert [t.suite for t in result.tests] == ["unit", "integration"]
+        assert "junit-integration.xml" in await engine.files(result.report)
+
+    engine_run(body, **{**E2E, "pyproject.toml": SERVICES + "[tool.sealane.timeouts]\ntest = 9\n"})
