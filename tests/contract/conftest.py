@@ -22,6 +22,7 @@ Work = Callable[[dagger.Client], Awaitable[object]]
 Client = Callable[[Work], object]
 
 REFERENCE = Path(__file__).parent / "reference"
+ENGINE = (sys.executable, "-m", "sealane_engine")
 NOWHERE = "http://127.0.0.1:9"
 BEHIND_A_PROXY = {
     **dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"), NOWHERE),
@@ -34,9 +35,11 @@ BEHIND_A_PROXY = {
 
 
 @contextmanager
-def session(home: Path, environ: dict[str, str], *options: str) -> Iterator[dict[str, str]]:
+def session(
+    home: Path, environ: dict[str, str], *options: str, program: tuple[str, ...] = ENGINE
+) -> Iterator[dict[str, str]]:
     """An engine for as long as the block runs; what a client needs in its environment to use it."""
-    command = [sys.executable, "-m", "sealane_engine", "--home", str(home), *options]
+    command = [*program, "--home", str(home), *options]
     with (
         tempfile.TemporaryFile("w+") as log,
         subprocess.Popen(

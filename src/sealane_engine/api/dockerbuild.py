@@ -13,9 +13,9 @@ from sealane_engine.api.http import fetched_file
 from sealane_engine.api.paths import seen_directory
 from sealane_engine.api.query import default_platform
 from sealane_engine.api.registry import Context, Fields
-from sealane_engine.api.values import Container, Directory, config_from_oci, join
+from sealane_engine.api.values import FROM_LABEL, Container, Directory, config_from_oci, join
 from sealane_engine.dockerfile.errors import bad
-from sealane_engine.errors import EngineError, NotFound, Unsupported
+from sealane_engine.errors import EngineError, InvalidInput, NotFound, Unsupported
 from sealane_engine.graph.operation import (
     Copy,
     CopyFiles,
@@ -74,7 +74,21 @@ async def docker_build(
     options = Options(arguments, default_platform(), wanted)
     built = await build(builder, planned, find_target(planned, target), options)
     config = replace(config_from_oci(built.config), author=built.author)
-    return Container(root=built.state, config=config, platform=wanted)
+    return Container(root=built.state, config=config, platform=wanted, epoch=_epoch(arguments))
+
+
+def _epoch(arguments: Mapping[str, str]) -> int | None:
+    """The build argument SOURCE_DATE_EPOCH, as BuildKit knows it. Empty: the dates in the image's layers stay."""
+    given = arguments.get("SOURCE_DATE_EPOCH")
+    if given is None:
+        return FROM_LABEL
+    if given and not (given.isascii() and given.isdigit()):
+        raise InvalidInput(
+            f"SOURCE_DATE_EPOCH={given} is no time: seconds since 1970 are wanted",
+            reason="bad-epoch",
+            hint="give what `git log -1 --format=%ct` prints",
+        )
+    return int(given) if given else None
 
 
 async def _read(ctx: Context, self: Directory, dockerfile: str) -> tuple[str, Operation]:

@@ -104,9 +104,13 @@ class Socket:
     path: str
 
 
+FROM_LABEL = -1
+"""A container's epoch when no SOURCE_DATE_EPOCH was given: its label may have one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A root, what is mounted on it, and how commands run in it."""
+    """A root, what is mounted on it, and how commands run in it. `epoch`: see `container.images.epoch_of`."""
 
     root: Operation = field(default_factory=Scratch)
     config: Config = Config()
@@ -117,6 +121,7 @@ class Container:
     last: Exec | None = None
     platform: str = DEFAULT_PLATFORM
     image_ref: str = ""
+    epoch: int | None = FROM_LABEL
     error: str = ""
     registry_auth: tuple[tuple[str, str, Secret], ...] = ()
 

@@ -192,11 +192,24 @@ class Difference(Operation):
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """An image for one platform: a root, and its OCI configuration as canonical JSON (without what the layers say)."""
+    """An image for one platform: a root, and its OCI configuration as canonical JSON (without what the layers say).
+
+    `epoch` takes the place of its own layers' dates, unless it is None (see `oci.normal`).
+    """
 
     root: Operation
     config: str
     platform: str
+    epoch: int | None = None
+    annotations: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def base(self) -> ImageTree | None:
+        """The base image that the root began as."""
+        current: Operation | None = self.root
+        while current is not None and not isinstance(current, ImageTree):
+            current = current.parent
+        return current
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -205,6 +218,7 @@ class Tarball(Operation):
 
     variants: tuple[Variant, ...]
     media_types: str = ""
+    compression: str = ""
 
 
 # ---- a step

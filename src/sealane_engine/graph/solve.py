@@ -7,6 +7,7 @@ newest result that the store has is looked up, and only what comes after it runs
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from secrets import token_hex
@@ -41,11 +42,13 @@ from sealane_engine.graph.operation import (
     Scratch,
     StepMount,
     Tarball,
+    Variant,
 )
 from sealane_engine.graph.results import load_step, load_tree, save_step, save_tree
 from sealane_engine.graph.step import StepResult, step_name
 from sealane_engine.graph.tarball import write_tarball
 from sealane_engine.host.scan import scan, scan_file
+from sealane_engine.oci import normal
 from sealane_engine.store.tree import Tree
 from sealane_engine.store.view import TreeView
 
@@ -53,6 +56,7 @@ if TYPE_CHECKING:
     from sealane_engine.events import Events
     from sealane_engine.graph.step import Steps
     from sealane_engine.images.images import Images
+    from sealane_engine.oci.layout import ImageSpec
     from sealane_engine.protocol.client import Client
     from sealane_engine.store.store import Store
 
@@ -188,8 +192,12 @@ class Solver:
                 )
             case Tarball():
                 roots = await asyncio.gather(*(self.key(each.root, asker) for each in operation.variants))
-                variants = [[key.digest, each.config] for key, each in zip(roots, operation.variants, strict=True)]
-                return make_key("tarball", {"variants": variants, "media_types": operation.media_types})
+                variants = [
+                    [key.digest, each.config, each.epoch, each.annotations]
+                    for key, each in zip(roots, operation.variants, strict=True)
+                ]
+                how = {"media_types": operation.media_types, "compression": operation.compression}
+                return make_key("tarball", {"variants": variants, **how, "normal": normal.VERSION})
             case Exec():
                 return await self._step_key(operation, self._parent_key(operation), asker)
             case Output():
@@ -324,12 +332,27 @@ class Solver:
             case Difference():
                 tree = await self._difference(operation, asker)
             case Tarball():
-                trees = [await self.tree(each.root, asker) for each in operation.variants]
-                tree = await asyncio.to_thread(write_tarball, self.store, operation, trees)
+                specs = [await self.image(each, asker) for each in operation.variants]
+                tree = await asyncio.to_thread(write_tarball, self.store, operation, specs)
             case _:
                 raise AssertionError(operation)
         save_tree(self.store, key, tree)
         return tree
+
+    async def image(self, variant: Variant, asker: Asker) -> ImageSpec:
+        """An image that is to be written: its layers, and which of them are its base's."""
+        from sealane_engine.oci.layout import ImageSpec
+
+        tree = await self.tree(variant.root, asker)
+        base = await self.tree(variant.base, asker) if variant.base is not None else Tree(())
+        return ImageSpec(
+            json.loads(variant.config),
+            tree,
+            variant.platform,
+            base=frozenset(base.layers),
+            epoch=variant.epoch,
+            annotations=variant.annotations,
+        )
 
     async def _difference(self, operation: Difference, asker: Asker) -> Tree:
         lower, upper = await self.see(operation.lower, asker), await self.see(operation.upper, asker)

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, BinaryIO, cast
 from sealane_engine.errors import Unsupported
 from sealane_engine.oci import diff, manifest
 from sealane_engine.oci.descriptor import Descriptor
+from sealane_engine.oci.normal import name_of
 from sealane_engine.oci.streams import Gzip
 
 if TYPE_CHECKING:
+    from sealane_engine.oci.normal import Normal
     from sealane_engine.store.store import Store
 
 OWN = "own"
@@ -29,35 +31,42 @@ class LayerBlob:
     newest: int
 
 
-def layer_blob(store: Store, layer: str, compression: str = "") -> LayerBlob:
-    """The blob of a layer: the one it came from, or made now. `compression` is "", "Gzip" or "Uncompressed" ("": either)."""
+def layer_blob(store: Store, layer: str, compression: str = "", normal: Normal | None = None) -> LayerBlob:
+    """The blob of a layer: the one it came from, or made now. `compression` is "", "Gzip" or "Uncompressed" ("": either).
+
+    `normal` says what is normalised in one that is made.
+    """
     if compression not in ("", "Gzip", "Uncompressed"):
         raise Unsupported(
             f"layer compression {compression} is not supported by this engine", hint="use Gzip or Uncompressed"
         )
-    found = store.result(f"layer-blob:{OWN}:{layer}") if not compression else None
+    found = store.result(_key(OWN, layer)) if not compression else None
     compression = compression or "Gzip"
-    key = f"layer-blob:{compression}:{layer}"
-    found = found or store.result(key)
+    kind = f"{compression}{name_of(normal)}"
+    found = found or store.result(_key(kind, layer))
     if found is None:
-        remember(store, layer, _write(store, layer, compression), compression)
-        found = store.result(key)
+        remember(store, layer, _write(store, layer, compression, normal), kind)
+        found = store.result(_key(kind, layer))
         assert found is not None
     value = found.value
     descriptor = Descriptor(value["mediaType"], value["digest"], value["size"])
     return LayerBlob(descriptor, value["diff_id"], value["newest"])
 
 
-def remember(store: Store, layer: str, blob: LayerBlob, compression: str) -> None:
+def _key(kind: str, layer: str) -> str:
+    return f"layer-blob:{kind}:{layer}"
+
+
+def remember(store: Store, layer: str, blob: LayerBlob, kind: str) -> None:
     """Keep a blob as the one of a layer."""
     value = {**blob.descriptor.to_json(), "diff_id": blob.diff_id, "newest": blob.newest}
     store.put_result(
-        f"layer-blob:{compression}:{layer}", "layer-blob", value,
-        layers=(layer,), blobs=(blob.descriptor.digest,), inputs={"layer": layer, "compression": compression},
+        _key(kind, layer), "layer-blob", value,
+        layers=(layer,), blobs=(blob.descriptor.digest,), inputs={"layer": layer, "kind": kind},
     )  # fmt: skip
 
 
-def _write(store: Store, layer: str, compression: str) -> LayerBlob:
+def _write(store: Store, layer: str, compression: str, normal: Normal | None) -> LayerBlob:
     staging = store.staging()
     try:
         file = staging.path / "blob"
@@ -65,7 +74,7 @@ def _write(store: Store, layer: str, compression: str) -> LayerBlob:
             packed = diff.Digester(out)
             squeeze = Gzip(cast("BinaryIO", packed), GZIP_LEVEL) if compression == "Gzip" else None
             plain = diff.Digester(cast("BinaryIO", squeeze or packed))
-            newest = diff.write(store.layer_path(layer), cast("BinaryIO", plain), store.ids)
+            newest = diff.write(store.layer_path(layer), cast("BinaryIO", plain), store.ids, normal)
             if squeeze is not None:
                 squeeze.finish()
         with file.open("rb") as source:

@@ -1,6 +1,7 @@
 """Write a layer of the store as a tar stream: the same layer gives the same bytes, whenever and wherever it is written.
 
-Entries are sorted; owners are the image's; times are whole seconds; whiteouts and opaque directories are OCI's.
+Entries are sorted; owners are the image's; times are whole seconds; whiteouts and opaque directories are OCI's. With a
+`Normal`, what would differ in another build of the same source is left out or replaced.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from sealane_engine.oci.normal import Normal
     from sealane_engine.sandbox.ids import IdRange
 
 _CHUNK = 1 << 20
@@ -48,10 +50,10 @@ class Digester(io.RawIOBase):
         return f"sha256:{self._hash.hexdigest()}"
 
 
-def write(layer: Path, sink: BinaryIO, ids: IdRange) -> int:
+def write(layer: Path, sink: BinaryIO, ids: IdRange, normal: Normal | None = None) -> int:
     """Write one layer directory to `sink` as a tar stream; answers its newest modification time, in seconds."""
     with tarfile.open(fileobj=sink, mode="w|", bufsize=1 << 18, format=tarfile.PAX_FORMAT) as archive:
-        return _write_layer(archive, layer, ids)
+        return _write_layer(archive, layer, ids, normal)
 
 
 def digest(layer: Path, ids: IdRange) -> tuple[str, int]:
@@ -61,16 +63,18 @@ def digest(layer: Path, ids: IdRange) -> tuple[str, int]:
     return sink.digest, sink.size
 
 
-def _write_layer(archive: tarfile.TarFile, root: Path, ids: IdRange) -> int:
+def _write_layer(archive: tarfile.TarFile, root: Path, ids: IdRange, normal: Normal | None) -> int:
     seen: dict[tuple[int, int], str] = {}
     newest = 0
     for path, name, status in _walk(str(root)):
-        if stat.S_ISSOCK(status.st_mode):
+        if stat.S_ISSOCK(status.st_mode) or (normal is not None and normal.drops(name)):
             continue
         if stat.S_ISCHR(status.st_mode) and status.st_rdev == 0:
             archive.addfile(_marker(_sibling(name, WHITEOUT_PREFIX + os.path.basename(name))))
             continue
         member = _member(path, name, status, ids)
+        if normal is not None:
+            member.mtime = normal.epoch
         newest = max(newest, int(member.mtime))
         if stat.S_ISREG(status.st_mode):
             identity = status.st_dev, status.st_ino
@@ -79,13 +83,22 @@ def _write_layer(archive: tarfile.TarFile, root: Path, ids: IdRange) -> int:
                 member.type, member.linkname, member.size = tarfile.LNKTYPE, first, 0
                 archive.addfile(member)
                 continue
-            with open(path, "rb", buffering=0) as source:
-                archive.addfile(member, source)
+            _add_file(archive, member, path, normal)
             continue
         archive.addfile(member)
         if stat.S_ISDIR(status.st_mode) and _is_opaque(path):
             archive.addfile(_marker(f"{name}/{WHITEOUT_OPAQUE}" if name != "." else WHITEOUT_OPAQUE))
     return newest
+
+
+def _add_file(archive: tarfile.TarFile, member: tarfile.TarInfo, path: str, normal: Normal | None) -> None:
+    data = normal.content(member.name, path) if normal is not None else None
+    if data is not None:
+        member.size = len(data)
+        archive.addfile(member, io.BytesIO(data))
+        return
+    with open(path, "rb", buffering=0) as source:
+        archive.addfile(member, source)
 
 
 def _walk(root: str) -> Iterator[tuple[str, str, os.stat_result]]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from sealane_engine.oci import chains, manifest
 from sealane_engine.oci.blobs import LayerBlob, layer_blob
+from sealane_engine.oci.normal import Own
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,11 +33,18 @@ REF_NAME = "org.opencontainers.image.ref.name"
 
 @dataclass(frozen=True, slots=True)
 class ImageSpec:
-    """One image to write. `config` is an OCI image configuration without what its layers say."""
+    """One image to write. `config` is an OCI image configuration without what its layers say.
+
+    `base` are the layers of its base image, which are written as they are. Its own get `epoch` for all their dates (see
+    `normal`), unless that is None.
+    """
 
     config: Mapping[str, Any]
     tree: Tree
     platform: str
+    base: frozenset[str] = frozenset()
+    epoch: int | None = None
+    annotations: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +56,28 @@ class Assembled:
     layers: tuple[LayerBlob, ...]
     platform: str
     media_type: str
+    annotations: Mapping[str, str]
 
 
 def assemble(store: Store, spec: ImageSpec, *, compression: str = "", media_types: str = "") -> Assembled:
     """An image's manifest and configuration; its layers become blobs of the store. Slow: for a thread."""
     layers = dict.fromkeys(spec.tree.layers)
+    own = Own(store, spec.tree.layers, spec.base, spec.epoch)
+
+    def blob(layer: str) -> LayerBlob:
+        return layer_blob(store, layer, compression, own.of(layer))
+
     with ThreadPoolExecutor(2) as pool:
-        blobs = dict(zip(layers, pool.map(lambda layer: layer_blob(store, layer, compression), layers), strict=True))
+        blobs = dict(zip(layers, pool.map(blob, layers), strict=True))
     stack = tuple(blobs[layer] for layer in spec.tree.layers)
     ids = [blob.diff_id for blob in stack]
     for count, layer in enumerate(spec.tree.layers, 1):
+        if own.of(layer) is not None:  # the blob says something else than the layer
+            break
         if chains.known(store, ids[:count]) is None:  # whoever imports this image has it
             chains.remember(store, ids[:count], layer)
-    docker = media_types in ("DockerMediaTypes", "DOCKER")
+    docker = _is_docker(media_types)
+    annotations = {} if docker else dict(spec.annotations)
     config = manifest.canonical(_config(spec, stack))
 
     def typed(descriptor: Descriptor) -> Descriptor:
@@ -69,7 +86,9 @@ def assemble(store: Store, spec: ImageSpec, *, compression: str = "", media_type
     described = typed(manifest.describe(manifest.MEDIA_CONFIG, config))
     media_type = manifest.DOCKER[manifest.MEDIA_MANIFEST] if docker else manifest.MEDIA_MANIFEST
     made = manifest.manifest(described, [typed(blob.descriptor) for blob in stack], media_type)
-    return Assembled(manifest.canonical(made), config, stack, spec.platform, media_type)
+    if annotations:
+        made["annotations"] = annotations
+    return Assembled(manifest.canonical(made), config, stack, spec.platform, media_type, annotations)
 
 
 def write_layout(
@@ -115,14 +134,22 @@ def entry(image: Assembled) -> dict[str, Any]:
 
 
 def make_index(images: Sequence[Assembled], media_types: str = "") -> tuple[str, bytes]:
-    """The index of several platforms' images: its media type and its bytes."""
-    docker = media_types in ("DockerMediaTypes", "DOCKER")
-    media_type = manifest.DOCKER[manifest.MEDIA_INDEX] if docker else manifest.MEDIA_INDEX
-    return media_type, manifest.canonical(manifest.index([entry(image) for image in images], media_type))
+    """The index of several platforms' images: its media type and its bytes. What all are annotated with, it is too."""
+    media_type = manifest.DOCKER[manifest.MEDIA_INDEX] if _is_docker(media_types) else manifest.MEDIA_INDEX
+    made = manifest.index([entry(image) for image in images], media_type)
+    shared = set.intersection(*(set(image.annotations.items()) for image in images))
+    if shared:
+        made["annotations"] = dict(shared)
+    return media_type, manifest.canonical(made)
+
+
+def _is_docker(media_types: str) -> bool:
+    return media_types in ("DockerMediaTypes", "DOCKER")
 
 
 def _config(spec: ImageSpec, layers: Sequence[LayerBlob]) -> dict[str, Any]:
-    created = manifest.timestamp(max((blob.newest for blob in layers), default=0))
+    newest = max((blob.newest for blob in layers), default=0)
+    created = manifest.timestamp(newest if spec.epoch is None else spec.epoch)
     return {
         "created": created,
         **spec.config,

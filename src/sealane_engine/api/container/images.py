@@ -5,24 +5,26 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sealane_engine.api.paths import seen_file
 from sealane_engine.api.registry import Context, Fields
-from sealane_engine.api.values import Container, File, Service, config_from_oci, config_to_oci
+from sealane_engine.api.values import FROM_LABEL, Container, File, Service, config_from_oci, config_to_oci
 from sealane_engine.errors import InvalidInput, Unsupported
 from sealane_engine.graph.keys import canonical
 from sealane_engine.graph.operation import Failing, ImageTree, Ref, Scratch, Tarball, Variant
 from sealane_engine.graph.tarball import NAME
+from sealane_engine.oci.normal import DEFAULT_EPOCH
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sealane_engine.graph.operation import Operation
     from sealane_engine.images.image import Image
     from sealane_engine.oci.credentials import Credentials
 
 field = Fields("Container")
+CREATED = "org.opencontainers.image.created"
 
 
 def login_for(ctx: Context, self: Container, host: str) -> Credentials | None:
@@ -38,10 +40,8 @@ def login_for(ctx: Context, self: Container, host: str) -> Credentials | None:
 
 def base_image(self: Container) -> Image | None:
     """The image that a container's root began as."""
-    current: Operation | None = self.root
-    while current is not None and not isinstance(current, ImageTree):
-        current = current.parent
-    return current.image if current is not None else None
+    base = image_variant(self).base
+    return base.image if base is not None else None
 
 
 async def from_image(ctx: Context, self: Container, address: str) -> Container:
@@ -72,6 +72,19 @@ async def image_ref(ctx: Context, self: Container) -> str:
     return self.image_ref
 
 
+def epoch_of(self: Container) -> int | None:
+    """What takes the place of the dates in an image's own layers: SOURCE_DATE_EPOCH of its build, else when its label
+    says that it was created, else a fixed day. None: the dates stay.
+    """
+    if self.epoch != FROM_LABEL:
+        return self.epoch
+    try:
+        created = datetime.fromisoformat(dict(self.config.labels).get(CREATED, ""))
+    except ValueError:
+        return DEFAULT_EPOCH
+    return max(0, int((created if created.tzinfo else created.replace(tzinfo=UTC)).timestamp()))
+
+
 def image_variant(self: Container) -> Variant:
     os_name, _, rest = self.platform.partition("/")
     architecture, _, variant = rest.partition("/")
@@ -80,7 +93,13 @@ def image_variant(self: Container) -> Variant:
         config["variant"] = variant
     if self.config.author:
         config["author"] = self.config.author
-    return Variant(Failing(self.error) if self.error else self.root, canonical(config).decode(), self.platform)
+    return Variant(
+        root=Failing(self.error) if self.error else self.root,
+        config=canonical(config).decode(),
+        platform=self.platform,
+        epoch=epoch_of(self),
+        annotations=self.config.annotations,
+    )
 
 
 def with_variants(self: Container, variants: Sequence[Container]) -> tuple[Container, ...]:
@@ -108,7 +127,8 @@ async def as_tarball(
     mediaTypes: str = "OCIMediaTypes",
 ) -> File:
     containers = with_variants(self, platformVariants or ())
-    return File(Ref(Tarball(tuple(image_variant(each) for each in containers), mediaTypes), f"/{NAME}"))
+    variants = tuple(image_variant(each) for each in containers)
+    return File(Ref(Tarball(variants, mediaTypes, forcedCompression or ""), f"/{NAME}"))
 
 
 @field("export")

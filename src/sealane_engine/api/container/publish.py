@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
@@ -46,11 +45,7 @@ async def publish(
     bases = [base for each in containers if (base := base_image(each)) is not None]
     for base in bases:
         _check_base(ctx, base, address)
-    specs = []
-    for each in containers:
-        made = image_variant(each)
-        tree = await ctx.engine.solver.tree(made.root, ctx.asker)
-        specs.append(layout.ImageSpec(json.loads(made.config), tree, made.platform))
+    specs = [await ctx.engine.solver.image(image_variant(each), ctx.asker) for each in containers]
     images = [
         await asyncio.to_thread(
             layout.assemble, ctx.engine.store, spec, compression=forcedCompression or "", media_types=mediaTypes
