@@ -42,6 +42,7 @@ Inside = Annotated[str, AfterValidator(_inside)]
 Version = Annotated[str, Field(pattern=r"^\d+(\.\d+)*$")]
 Alias = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")]
 Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+Platform = Annotated[str, Field(pattern=r"^linux/[a-z0-9]+(/v[0-9]+)?$")]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Category = Literal["unit", "integration", "e2e", "performance"]
 
@@ -215,10 +216,14 @@ class BuildConfig(Model):
     """How the image is built and tried. `health` is the path that must answer 200; `port` where it listens.
 
     `start` says whether the image is started at all; left out, it is when the Dockerfile has a HEALTHCHECK or an
-    EXPOSE, or when `health` is given. `timeout` (seconds) bounds the wait for health.
+    EXPOSE, or when `health` is given. `timeout` (seconds) bounds the wait for health. `platforms` are what it is built
+    for, all in one call and all tried; left out, it is the engine's own. Later stages look at the first one's.
+    `reproducible = false` leaves the dates of files in its layers as they are.
     """
 
     dockerfile: Inside = "Dockerfile"
+    platforms: tuple[Platform, ...] = ()
+    reproducible: bool = True
     target: str = ""
     args: dict[str, str] = {}
     start: bool | None = None

@@ -27,13 +27,21 @@ async def nothing_to_do(project: Project) -> str:
     return "" if project.has(project.config.build.dockerfile) else f"no {project.config.build.dockerfile}"
 
 
-async def image(project: Project) -> dagger.Container:
-    """The image, built for the engine's own platform, with its labels."""
+async def image(project: Project, platform: str = "") -> dagger.Container:
+    """The image of a platform with its labels: of the first that is configured, else of the engine's own."""
     build = project.config.build
     declared = dockerfile.arguments(await project.source.file(build.dockerfile).contents())
     values = metadata.arguments(project.context, declared, build.args)
+    if not build.reproducible:
+        values.setdefault("SOURCE_DATE_EPOCH", "")
     arguments = [dagger.BuildArg(name=name, value=value) for name, value in values.items()]
-    built = project.source.docker_build(dockerfile=build.dockerfile, target=build.target, build_args=arguments)
+    wanted = platform or next(iter(build.platforms), "")
+    built = project.source.docker_build(
+        dockerfile=build.dockerfile,
+        target=build.target,
+        build_args=arguments,
+        platform=dagger.Platform(wanted) if wanted else None,
+    )
     for name, value in metadata.labels(project.config.publish, project.pyproject, project.context).items():
         built = built.with_label(name, value).with_annotation(name, value)
     return built
@@ -41,12 +49,17 @@ async def image(project: Project) -> dagger.Container:
 
 async def images(project: Project) -> tuple[dagger.Container, ...]:
     """The image of each platform."""
-    return (await image(project),)
+    return tuple([await image(project, each) for each in project.config.build.platforms or ("",)])
 
 
-def tarball(built: dagger.Container) -> dagger.File:
-    """The image as an OCI layout in a tar. Its layers are not compressed: the bytes then depend on no compressor."""
-    return built.as_tarball(forced_compression=dagger.ImageLayerCompression.Uncompressed)
+def tarball(*built: dagger.Container) -> dagger.File:
+    """The image, or the index of several platforms', as an OCI layout in a tar. Its layers are not compressed: the bytes
+    then depend on no compressor.
+    """
+    plain = dagger.ImageLayerCompression.Uncompressed
+    if len(built) == 1:
+        return built[0].as_tarball(forced_compression=plain)
+    return dag.container().as_tarball(platform_variants=list(built), forced_compression=plain)
 
 
 async def run(project: Project) -> StageResult:
@@ -54,26 +67,32 @@ async def run(project: Project) -> StageResult:
     if nothing:
         return not_run(NAME, nothing)
     try:
-        built = await (await image(project)).sync()
+        built = await steps.concurrently(*(each.sync for each in await images(project)))
     except dagger.QueryError as error:
         return _cannot_build(error)
     facts = dockerfile.read(
         await project.source.file(project.config.build.dockerfile).contents(), project.config.build.target
     )
-    archive = tarball(built)
+    archive = tarball(*built)
     report = dag.directory()
     if project.config.build.tarball:
         report = report.with_file(TARBALL, archive)
     size = await archive.size()
     outputs = await _outputs(project)
-    wrong, said = await _try(built, project, facts)
-    if wrong:
-        log = await _diagnose(built, project)
-        report = report.with_new_file(f"{_LOGS}/{ALIAS}.txt", log + "\n")
-        notes = (f"the image's log:\n{steps.last_lines(log)}",) if log else ()
-        return StageResult(NAME, Outcome.FAILED, wrong, report=report, notes=notes, figures={"image bytes": size})
+    figures = {"image bytes": size}
+    notes: list[str] = []
+    for platform, each in zip(project.config.build.platforms or ("",), built, strict=True):
+        named = f"{platform}: " if len(built) > 1 else ""
+        wrong, said = await _try(each, project, facts)
+        if wrong:
+            log = await _diagnose(each, project)
+            report = report.with_new_file(f"{_LOGS}/{ALIAS}.txt", log + "\n")
+            end = [f"the image's log:\n{steps.last_lines(log)}"] if log else []
+            reasons = (*notes, *end)
+            return StageResult(NAME, Outcome.FAILED, named + wrong, report=report, notes=reasons, figures=figures)
+        notes.append(named + said)
     return StageResult(
-        NAME, Outcome.RAN, report=report, notes=(said,), figures={"image bytes": size}, image=built, outputs=outputs
+        NAME, Outcome.RAN, report=report, notes=tuple(notes), figures=figures, image=built[0], outputs=outputs
     )
 
 

@@ -76,6 +76,17 @@ def test_the_image_is_started_beside_its_services_and_asked(engine_run):
     engine_run(body)
 
 
+def test_the_image_of_each_platform_is_started(engine_run):
+    async def body(engine, project):
+        result = await build.run(project)
+        assert result.outcome == Outcome.RAN
+        assert [note.partition(":")[0] for note in result.notes] == ["linux/amd64", "linux/arm64"]
+        assert len(await build.images(project)) == 2
+
+    platforms = '[tool.sealane.build]\nplatforms = ["linux/amd64", "linux/arm64"]\n'
+    engine_run(body, **{"pyproject.toml": platforms})
+
+
 def test_an_image_that_never_becomes_healthy_fails_with_its_log(engine_run):
     async def body(engine, project):
         engine.on_service("app", "start app (aliased as app): exit code: 1")
