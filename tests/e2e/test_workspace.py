@@ -34,6 +34,11 @@ def test_an_argument_of_type_workspace_is_the_project_of_who_calls(sealane: Seal
     assert "new" in sealane("call", "names", cwd=tender).stdout.splitlines()
 
 
+def test_what_a_function_writes_where_it_runs_is_a_directory(sealane: Sealane, project: Path):
+    done = sealane("call", "written", "--name", "f", cwd=project / "tender")
+    assert done.stdout.splitlines() == ["deep/", "deep/f", "link", "here"], done.stderr
+
+
 def test_a_generator_is_a_check_that_nothing_is_left_to_generate(sealane: Sealane, project: Path):
     tender = project / "tender"
     done = sealane("check", cwd=tender)

@@ -53,6 +53,8 @@ NOT_MEMOISED = frozenset(
         ("FunctionCall", "returnValue"),
         ("FunctionCall", "returnError"),
         ("Module", "serve"),
+        ("CurrentModule", "workdir"),
+        ("CurrentModule", "workdirFile"),
         ("Engine", "clients"),
         ("EngineCache", "entrySet"),
         ("EngineCache", "prune"),

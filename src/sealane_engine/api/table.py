@@ -38,6 +38,7 @@ SUBJECTS = (
     "generators",
     "ups",
     "workspace",
+    "workdir",
 )
 
 

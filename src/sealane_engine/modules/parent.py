@@ -1,7 +1,8 @@
 """The process that a module's calls are forks of. It runs in the module's container, alone with that container's packages.
 
 Importing dagger takes most of a call's time, so it happens once. Standard input is a socket: a request is JSON
-with two descriptors for the call's output, `{"id", "env"}`, or `{"kill": id}`; a report is JSON too, `{"id", "code"}`.
+with two descriptors for the call's output, `{"id", "env"}`, or `{"kill": id}`, or `{"id", "take": path}` with one for an
+archive of what lies there; a report is JSON too, `{"id", "code"}`.
 """
 
 from __future__ import annotations
@@ -115,6 +116,8 @@ def serve(control: socket.socket, app: Callable[[], int | None]) -> int | None:
                     for each in (control, ended, wake):
                         each.close()
                     selector.close()
+                    if "take" in request:
+                        return _take(request["take"], descriptors[0])
                     _become(request["env"], descriptors)
                     return app()
                 for descriptor in descriptors:
@@ -138,6 +141,15 @@ def _become(env: dict[str, str], descriptors: list[int]) -> None:
         os.dup2(descriptor, number)
         os.close(descriptor)
     os.environ.update(env)
+
+
+def _take(path: str, descriptor: int) -> int:
+    """Archive a file or a directory's content."""
+    import tarfile
+
+    with open(descriptor, "wb") as target, tarfile.open(fileobj=target, mode="w|") as archive:
+        archive.add(path, arcname="." if os.path.isdir(path) else os.path.basename(path))
+    return 0
 
 
 def _reap(control: socket.socket, ended: socket.socket, running: dict[int, int]) -> None:

@@ -42,6 +42,11 @@ class Modules:
         self._warm[digest] = fresh
         return fresh
 
+    def running(self, digest: str) -> Warm | None:
+        """The warm parent of a module's calls, when there is one."""
+        found = self._warm.get(digest)
+        return found if found is not None and found.alive else None
+
     async def until(self, answered: asyncio.Event, process: Coroutine[Any, Any, Any]) -> Any:
         """Run a module's process until it has answered or ended; what it still does then is nobody's wait.
 

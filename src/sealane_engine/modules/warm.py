@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from sealane_engine.api.container.execs import make_step
+from sealane_engine.errors import NotFound
 from sealane_engine.graph.solve import Asker
 
 if TYPE_CHECKING:
@@ -87,6 +88,20 @@ class Warm:
                 return await self._died()
             await capture.finish()
         return code, capture.stdout.decode(errors="replace"), capture.stderr.decode(errors="replace")
+
+    async def take(self, path: str, target: Path) -> None:
+        """Archive what lies at a path of the sandbox into a file. Raises NotFound (`path-not-found`)."""
+        self._count += 1
+        ident = self._count
+        ended = self._calls[ident] = asyncio.get_running_loop().create_future()
+        try:
+            with target.open("wb") as file:
+                await self._send({"id": ident, "take": path}, [file.fileno()])
+            code = await ended
+        finally:
+            self._calls.pop(ident, None)
+        if code != 0:
+            raise NotFound(f"{path!r} can't be read in the module's working directory", reason="path-not-found")
 
     async def _died(self) -> tuple[int, str, str]:
         """The parent is gone; what it said last says why."""

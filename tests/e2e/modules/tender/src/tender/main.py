@@ -1,5 +1,6 @@
 """What works on a workspace: a generator, a service, a check, and files found by default paths."""
 
+import pathlib
 from typing import Annotated
 
 import dagger
@@ -46,3 +47,19 @@ class Tender:
         if await source.glob(f"**/{word}"):
             msg = f"there is a {word}"
             raise ValueError(msg)
+
+    @function
+    async def written(self, name: str) -> list[str]:
+        """What a function wrote where it runs."""
+        _write(pathlib.Path("made/deep", name))
+        found = dag.current_module().workdir("made", exclude=["*.log"])
+        text = await dag.current_module().workdir_file(f"made/deep/{name}").contents()
+        return [*await found.glob("**"), text.strip()]
+
+
+def _write(file: pathlib.Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text("here\n")
+    link = file.parent.parent / "link"
+    link.unlink(missing_ok=True)
+    link.symlink_to("/etc/passwd")
