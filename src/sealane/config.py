@@ -19,7 +19,10 @@ from sealane.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-LintTool = Literal["black", "isort", "flake8", "mypy", "bandit", "ruff", "ruff-format"]
+LintTool = Literal[
+    "black", "isort", "flake8", "pylint", "mypy", "bandit", "ruff", "ruff-format", "eslint", "prettier", "hadolint",
+    "actionlint", "zizmor", "shellcheck", "lizard", "complexipy", "jscpd",
+]  # fmt: skip
 
 StageName = Literal["lint", "test", "scan", "build", "image-scan", "sbom"]
 OwnScanner = Literal["semgrep", "secrets", "dependencies", "licences"]
@@ -52,9 +55,12 @@ class Model(BaseModel):
 
 
 class LintConfig(Model):
-    """What lint runs. `args` replaces a tool's arguments; `paths` is where mypy and bandit look."""
+    """What lint runs, of it what has files to look at. `args` replaces a tool's arguments; `paths` is the own code."""
 
-    tools: tuple[LintTool, ...] = ("black", "isort", "flake8", "mypy", "bandit")
+    tools: tuple[LintTool, ...] = (
+        "black", "isort", "flake8", "pylint", "mypy", "bandit", "eslint", "prettier", "hadolint", "actionlint", "zizmor",
+        "shellcheck", "lizard", "complexipy", "jscpd",
+    )  # fmt: skip
     args: dict[LintTool, tuple[str, ...]] = {}
     paths: tuple[Inside, ...] = ()
     requirements: tuple[Inside, ...] | None = None
@@ -303,13 +309,21 @@ class Threshold(Model):
         return self
 
 
+class ComplexityConfig(Model):
+    """The most that any one function may have."""
+
+    cyclomatic: int | None = Field(default=10, ge=1)
+    cognitive: int | None = Field(default=15, ge=0)
+
+
 class GatesConfig(Model):
     """What must hold. `accept` lets a stage that could not run pass: stage name → the reason why that is all right.
 
     `coverage` is the least that passes, `coverage-target` the least that passes without a warning. `medium` counts
     what scanners found. `response` (milliseconds on average) and `throughput` (requests a second) bound what the
-    performance tests measured. `figures` bounds any figure of a stage, by its name. `baseline` is a file of the project
-    with the findings that are known, or `merge-base`: those of the tree that the run is compared with. Only others count.
+    performance tests measured; `duplication` is in percent of the lines. `figures` bounds any figure of a stage, by its
+    name. `baseline` is a file of the project with the findings that are known, or `merge-base`: those of the tree that
+    the run is compared with. Only others count.
     """
 
     coverage: float | None = Field(default=80, ge=0, le=100)
@@ -318,6 +332,8 @@ class GatesConfig(Model):
     medium: int | None = Field(default=5, ge=0)
     response: float | None = Field(default=500, gt=0)
     throughput: float | None = Field(default=1000, gt=0)
+    complexity: ComplexityConfig = ComplexityConfig()
+    duplication: float | None = Field(default=3, ge=0, le=100)
     figures: dict[str, Threshold] = {}
     baseline: Inside | None = None
     waivers: tuple[Waiver, ...] = ()

@@ -1,4 +1,4 @@
-"""Reads what the linters print: black, isort, flake8, mypy, ruff (text) and bandit (JSON)."""
+"""Reads what the linters print: black, isort, flake8, mypy, ruff, Prettier (text) and bandit (JSON)."""
 
 from __future__ import annotations
 
@@ -73,6 +73,19 @@ def black(stdout: str, stderr: str, root: str = "/src", tool: str = "black") -> 
         for f, at in places.items()
     ]
     return findings
+
+
+def prettier(diff: str, root: str = "/src") -> list[Finding]:
+    """From the difference between the files as they are and as Prettier writes them."""
+    return [
+        Finding("prettier", "format", Severity.LOW, "would be reformatted", f, at, f"prettier --write {shlex.quote(f)}")
+        for f, at in _first_hunks(diff, root).items()
+    ]
+
+
+def nothing(_stdout: str, _stderr: str) -> list[Finding]:
+    """Of a tool that measures: see `quality`."""
+    return []
 
 
 def isort(stdout: str, stderr: str, root: str = "/src") -> list[Finding]:

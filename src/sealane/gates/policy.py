@@ -26,6 +26,8 @@ _EXCUSED = "findings that do not count: "
 _HARMLESS = (
     "clean: ",
     "mypy: ran without the project's requirements",
+    "pylint: ran without the project's requirements",
+    "not run (accepted): ",
     "not scanned (accepted): ",
     "nothing to scan: ",
     "scanned: ",

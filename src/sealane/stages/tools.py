@@ -18,6 +18,11 @@ def requirement(name: str) -> str:
     return f"{name}=={_table()['python'][name]}"
 
 
+def node_requirement(name: str) -> str:
+    """`name@version`, as npm takes it."""
+    return f"{name}@{_table()['node'][name]}"
+
+
 def image(name: str) -> str:
     return _table()["image"][name]
 

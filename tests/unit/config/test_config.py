@@ -45,7 +45,7 @@ def test_an_unknown_key_is_named_with_the_nearest(text, key, hint):
     [
         ("[tool.sealane.gates]\ncoverage = 'much'\n", "bad-value"),
         ("[tool.sealane.build]\ndockerfile = '../Dockerfile'\n", "bad-value"),
-        ("[tool.sealane.lint]\ntools = ['pylint']\n", "bad-value"),
+        ("[tool.sealane.lint]\ntools = ['pylynt']\n", "bad-value"),
         ("[tool.sealane\n", "bad-toml"),
     ],
 )

@@ -100,6 +100,6 @@ def test_a_project_with_nothing_passes_and_says_so():
             return runs.summary(run), await engine.files(runs.directory(run)), run
 
     text, files, run = anyio.run(main)
-    assert "not run (no Python files)" in text
+    assert "not run (no files that a linter looks at)" in text
     assert {"run.json", "summary.md", "findings.sarif"} <= set(files)
     assert verdicts(run)["scan"].startswith("not run (")

@@ -6,7 +6,6 @@ import pytest
 from sealane.stages import project
 from sealane.testing import RecordingEngine
 
-BANDIT_CLEAN = '{"results": []}'
 JUNIT = '<testsuites><testsuite name="pytest"><testcase classname="tests.unit.test_a" name="test_one" time="0.1"/></testsuite></testsuites>'
 COVERAGE = '<?xml version="1.0" ?>\n<coverage version="7" lines-valid="100" lines-covered="91" branches-valid="0" branches-covered="0"></coverage>'
 SARIF = '{"runs": [{"tool": {"driver": {"name": "Semgrep", "rules": []}}, "results": []}]}'
@@ -35,7 +34,7 @@ def engine_run():
     def run(body, files=FILES, **changes):
         async def main():
             async with RecordingEngine() as engine:
-                engine.on("bandit", files={"/reports/bandit-report.json": BANDIT_CLEAN})
+                engine.on_linters()
                 engine.on(
                     "pytest", "tests/unit/", files={"/reports/junit-unit.xml": JUNIT, "/reports/coverage.xml": COVERAGE}
                 )

