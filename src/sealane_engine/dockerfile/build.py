@@ -16,7 +16,7 @@ from sealane_engine.dockerfile.builder import Builder, CopyStep, RunStep, S
 from sealane_engine.dockerfile.errors import bad
 from sealane_engine.dockerfile.plan import find_source, find_stage, needed, platform_arguments
 from sealane_engine.dockerfile.words import WordError, expand, expand_document, expand_words
-from sealane_engine.errors import Unsupported
+from sealane_engine.errors import EngineError, Unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -120,7 +120,7 @@ class _Build(Generic[S]):
         platform = stage.platform or self.options.target_platform
         if stage.base == "scratch":
             return Built(await self.builder.scratch(platform), {}, platform)
-        state, config = await asyncio.shield(self._image(stage.base, platform))
+        state, config = await self._shared(stage.base, platform, f"line {stage.line} of the Dockerfile")
         return Built(state, config, platform)
 
     async def source(self, name: str, stage: ins.Stage, line: int) -> S:
@@ -132,8 +132,17 @@ class _Build(Generic[S]):
             return (await self._wanted(index, stage)).state
         if name == "scratch":
             return await self.builder.scratch(self.options.target_platform)
-        state, _ = await asyncio.shield(self._image(name, self.options.target_platform))
-        return state
+        return (await self._shared(name, self.options.target_platform, f"line {line} of the Dockerfile"))[0]
+
+    async def _shared(self, ref: str, platform: str, where: str) -> tuple[S, Mapping[str, Any]]:
+        """An image that several stages may want; the first of them is named when it can't be had."""
+        task = self._image(ref, platform)
+        try:
+            return await asyncio.shield(task)
+        except EngineError as error:
+            if "of the Dockerfile: " not in error.message:
+                error.message = f"{where}: {error.message}"
+            raise
 
 
 async def _await(builder: Builder[S], ref: str, platform: str) -> tuple[S, Mapping[str, Any]]:
