@@ -146,6 +146,17 @@ def test_its_signature_and_provenance_satisfy_cosign(desk: Desk, published: str)
         assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.needs("cosign")
+def test_a_key_made_by_cosign_signs_with_its_password_cosign(desk: Desk, tmp_path: Path):
+    environ = {**desk.environ, "COSIGN_PASSWORD": "pass-word"}
+    subprocess.run(["cosign", "generate-key-pair"], cwd=tmp_path, env=environ, check=True, capture_output=True)
+    password = tmp_path / "password"
+    password.write_text("pass-word")
+    done = desk.publish("owner/own", "--key", f"file:{tmp_path}/cosign.key", "--key-password", f"file:{password}")
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert desk.sealane("verify", done.stdout.strip(), "--key", str(tmp_path / "cosign.pub")).returncode == 0
+
+
 def test_every_material_has_a_digest(desk: Desk, published: str):
     done = desk.sealane("verify", published, "--key", "cosign.pub", "--json")
     assert json.loads(done.stdout)["source"] == f"Owner/Parts@{COMMIT}"

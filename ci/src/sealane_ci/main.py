@@ -83,7 +83,7 @@ class Sealane:
         DefaultPath("/"),
         Ignore(IGNORED),
     ]
-    context: Annotated[str, Doc("Why this runs and on what, as `sealane context --json` says it")] = ""
+    context: Annotated[str, Doc("The run's context as JSON: why it was started and on what")] = ""
 
     @function(cache="never")
     async def pipeline(self, categories: Categories = None) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sealane.cli import schema, selection
 
 COMMAND = "sealane call"
+_CONTEXT = "The run's context as JSON"
 _AHEAD = ("sealane.cli.wire", "sealane.cli.selection", "sealane.cli.output")
 
 
@@ -57,7 +58,8 @@ def _run(options: Options, head: Head, progress: Progress) -> int:
 
         types = load_types(opened, head, progress)
         with progress.span("parsing command line arguments"):
-            chain = chains.read(types, head.words, command=COMMAND, help_wanted=head.help)
+            words = head.words if head.help else with_context(types, list(head.words), options)
+            chain = chains.read(types, words, command=COMMAND, help_wanted=head.help)
             selections = [] if head.help else selection.resolved(opened.session, chain)
         if head.help:
             from sealane.cli.help import chain_help
@@ -91,6 +93,21 @@ def _run(options: Options, head: Head, progress: Progress) -> int:
     if failure is not None:
         raise failure
     return 0
+
+
+def with_context(types: schema.Types, words: list[str], options: Options) -> list[str]:
+    """The words with `--context` for a module that asks for it as Sealane's does, unless they say it themselves."""
+    constructor = types.root.function("with")
+    arguments = constructor.args if constructor is not None else ()
+    asked = any(each.name == "context" and each.description.startswith(_CONTEXT) for each in arguments)
+    if not asked or any(word == "--context" or word.startswith("--context=") for word in words):
+        return words
+    import json
+    from pathlib import Path
+
+    from sealane.vendors.git import read
+
+    return ["--context", json.dumps(read(options.environ, Path()).as_json()), *words]
 
 
 def load_types(opened: Opened, head: Head, progress: Progress) -> schema.Types:

@@ -71,7 +71,9 @@ class Context:
             return cls(**{"vendor": "local", **found, "event": Event(found.get("event", "manual"))})
         except (ValueError, TypeError, AttributeError) as error:
             raise ConfigError(
-                f"the context can't be read: {error}", reason="bad-context", hint="`sealane context --json` writes it."
+                f"the context can't be read: {error}",
+                reason="bad-context",
+                hint="It is an object with `event`, `branch`, `commit` and the other fields of Context.",
             ) from None
 
     def as_json(self) -> dict[str, Any]:

@@ -1,0 +1,111 @@
+"""The client for what is attached, against a small registry on the loopback that answers as it is told."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import threading
+
+import anyio
+import pytest
+
+from sealane.attest import registry
+from sealane.errors import ConfigError, RegistryFailed
+
+DIGEST = "sha256:" + "1" * 64
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.server.asked.append((self.path, self.headers.get("Authorization", "")))
+        status, headers, body = self.server.answers.pop(0)
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None: ...
+
+
+@pytest.fixture
+def answering():
+    """Ask a server that gives these answers in turn; what the client got, and what it had asked."""
+
+    def run(answers, work, login=None):
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.answers, server.asked = list(answers), []
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+
+        async def ask():
+            where = registry.address(f"127.0.0.1:{server.server_port}/a/b:v1")
+            async with registry.Repository(where, login) as repository:
+                return await work(repository)
+
+        try:
+            return anyio.run(ask), server.asked
+        finally:
+            server.shutdown()
+            thread.join()
+            server.server_close()
+
+    return run
+
+
+def ok(body: bytes, kind: str = registry.MANIFEST):
+    return 200, {"Content-Type": kind}, body
+
+
+def test_a_busy_registry_is_asked_again_when_it_says(answering):
+    answers = [(429, {"Retry-After": "0"}, b""), (503, {"Retry-After": "0"}, b""), ok(b"{}")]
+    found, asked = answering(answers, lambda r: r.manifest("v1"))
+    assert found.body == {}
+    assert len(asked) == 3
+
+
+def test_one_that_wants_us_to_wait_for_an_hour_is_not_waited_for(answering):
+    with pytest.raises(RegistryFailed, match="answers 429"):
+        answering([(429, {"Retry-After": "3600"}, b"")], lambda r: r.manifest("v1"))
+
+
+def test_a_login_is_given_to_the_registry_that_asks(answering):
+    challenge = (401, {"WWW-Authenticate": 'Basic realm="r"'}, b"")
+    found, asked = answering([challenge, ok(b"{}")], lambda r: r.manifest("v1"), registry.Login("me", "pw"))
+    assert found is not None
+    assert [sent for _, sent in asked] == ["", "Basic bWU6cHc="]
+    with pytest.raises(RegistryFailed) as error:
+        answering([challenge], lambda r: r.manifest("v1"))
+    assert error.value.reason == "registry-refused"
+
+
+def test_a_manifest_that_is_not_what_its_digest_says_is_refused(answering):
+    with pytest.raises(RegistryFailed) as error:
+        answering([ok(b"{}")], lambda r: r.manifest(DIGEST))
+    assert error.value.reason == "digest-mismatch"
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"[]", b"[" * 100_000])
+def test_a_page_is_no_manifest(answering, body):
+    with pytest.raises(RegistryFailed) as error:
+        answering([ok(body)], lambda r: r.manifest("v1"))
+    assert error.value.reason == "bad-manifest"
+
+
+def test_referrers_come_from_the_api_or_from_the_fallback_tag(answering):
+    entry = {"mediaType": registry.MANIFEST, "digest": DIGEST, "size": 2, "artifactType": "text/plain"}
+    index = json.dumps({"mediaType": registry.INDEX, "manifests": [entry]}).encode()
+    found, asked = answering([ok(index, registry.INDEX)], lambda r: r.referrers(DIGEST))
+    assert [(each.digest, each.artifact_type) for each in found] == [(DIGEST, "text/plain")]
+    assert asked[0][0] == f"/v2/a/b/referrers/{DIGEST}"
+    found, asked = answering([(404, {}, b""), ok(index, registry.INDEX)], lambda r: r.referrers(DIGEST))
+    assert len(found) == 1
+    assert asked[1][0] == f"/v2/a/b/manifests/{registry.fallback_tag(DIGEST)}"
+
+
+@pytest.mark.parametrize("text", ["", "app", "owner/app:v1", "Ghcr.io/A/b", "ghcr.io/a/b@sha256:1", "ghcr.io/a/b:-x"])
+def test_what_is_no_address(text):
+    with pytest.raises(ConfigError) as error:
+        registry.address(text)
+    assert error.value.reason == "bad-reference"
