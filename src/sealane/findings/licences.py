@@ -92,6 +92,8 @@ def read(text: str, policy: LicencesConfig, places: Mapping[tuple[str, str], tup
 
 
 def packages(rows: Any) -> tuple[Package, ...]:
+    if not isinstance(rows, list):
+        raise TypeError("it is no list")
     return tuple(Package(row["ecosystem"], row["name"], row["version"], licence(row)) for row in rows)
 
 
@@ -107,12 +109,15 @@ def licence(row: Mapping[str, Any]) -> str:
 
 
 def _is_expression(text: str) -> bool:
+    """Names with OR, AND or WITH between them, and nothing else: metadata hold prose and whole licences too."""
     words = _WORD.findall(text)
-    if not words or "".join(words) != "".join(text.split()):
+    if "".join(words) != "".join(text.split()):
         return False
-    names = [word for word in words if word not in {"(", ")", "OR", "AND", "WITH"}]
-    joined = len(words) > len(names) or len(names) == 1
-    return joined and all(_IDENTIFIER.match(n) and n.lower() not in _NOBODY for n in names)
+    plain = [word for word in words if word not in {"(", ")"}]
+    names, between = plain[::2], plain[1::2]
+    if len(plain) % 2 == 0 or not set(between) <= {"OR", "AND", "WITH"}:
+        return False
+    return all(_IDENTIFIER.match(name) and name.lower() not in _NOBODY for name in names)
 
 
 def _judged(

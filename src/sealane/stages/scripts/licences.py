@@ -32,7 +32,8 @@ def python() -> Iterator[dict[str, Any]]:
 def node(folder: Path) -> Iterator[dict[str, Any]]:
     """A row for each package of a node_modules folder, its own ones too."""
     for file in sorted(folder.glob("**/package.json")):
-        if file.parent.parent.name != "node_modules" and file.parent.parent.parent.name != "node_modules":
+        above = file.parent.parent
+        if (above.parent if above.name.startswith("@") else above).name != "node_modules":
             continue  # a folder inside a package
         told = json.loads(file.read_text())
         if not isinstance(told, dict) or not told.get("name") or not told.get("version"):
