@@ -22,6 +22,7 @@ VERBS = {
     "session": "Start a session for an SDK",
     "doctor": "Show what this machine offers a sandbox, and what is missing",
     "cache": "Show, forget or prune what the engine keeps on disk",
+    "context": "Show what the CI vendor says of this run",
 }
 _ALIASES = {"checks": "check"}
 _OWN_WORDS = frozenset(("run", "session"))  # verbs whose later words aren't ours to scan

@@ -1,0 +1,1 @@
+"""CI vendors: what each says of a run."""

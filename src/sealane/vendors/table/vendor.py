@@ -1,0 +1,21 @@
+"""What there is to know of a vendor."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sealane.vendors.model import Context, Environ
+
+
+@dataclass(frozen=True, slots=True)
+class Vendor:
+    """A vendor: how it is recognised, and what its environment says. `source` is where that was read."""
+
+    name: str
+    title: str
+    source: str
+    marks: Callable[[Environ], bool]
+    read: Callable[[Environ], Context]
