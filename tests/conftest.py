@@ -39,6 +39,7 @@ CAPABILITIES: dict[str, Callable[[], bool]] = {
     "qemu": lambda: shutil.which("qemu-aarch64-static") is not None,
     "dagger": lambda: shutil.which("dagger") is not None,
     "chromium": lambda: shutil.which("chromium") is not None,
+    "go": lambda: shutil.which("go", path=os.environ["PATH"] + ":/usr/local/go/bin") is not None,
     "tun": lambda: os.access("/dev/net/tun", os.R_OK | os.W_OK),
 }
 

@@ -349,6 +349,23 @@ class FrontendConfig(Model):
     test: str = "test"
 
 
+Branch = Annotated[str, Field(pattern=r"^[\w./-]+$")]
+
+
+class CiConfig(Model):
+    """The wrappers of CI vendors: which pushes (`branches`) and pull requests (to `base`) run; `timeout` in minutes.
+
+    `command` is a script of the project that gets the words `ci run`; left out, sealane is installed from the index.
+    """
+
+    name: str = "Sealane"
+    branches: tuple[Branch, ...] = ("main", "develop")
+    base: tuple[Branch, ...] = ("main",)
+    source: Inside = "."
+    command: Annotated[str, Field(pattern=r"^[\w./-]*$")] = ""
+    timeout: int = Field(default=60, ge=1)
+
+
 class Config(Model):
     """All of it. `timeout` (seconds) bounds each stage, `timeouts` one by its name."""
 
@@ -366,6 +383,7 @@ class Config(Model):
     verify: VerifyConfig = VerifyConfig()
     frontend: FrontendConfig = FrontendConfig()
     gates: GatesConfig = GatesConfig()
+    ci: CiConfig = CiConfig()
 
     def limit(self, stage: str) -> int:
         """How long a stage may take, in seconds."""

@@ -22,6 +22,7 @@ VERBS = {
     "session": "Start a session for an SDK",
     "doctor": "Show what this machine offers a sandbox, and what is missing",
     "cache": "Show, forget or prune what the engine keeps on disk",
+    "ci": "Generate and check the wrappers of CI vendors; run what an event is for",
     "context": "Show what the CI vendor says of this run",
 }
 _ALIASES = {"checks": "check"}

@@ -1,0 +1,118 @@
+"""The wrappers: what is generated, what is refused, and that this repository's are as generated."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from sealane.cli.main import run
+from sealane.config import CiConfig, parse
+from sealane.errors import ConfigError, UsageError
+from sealane.vendors.render import FILES, pins, render
+
+ROOT = Path(__file__).parent.parent.parent.parent
+ONE_JOB = 40
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_this_repositorys_wrappers_are_as_generated():
+    config = parse((ROOT / "pyproject.toml").read_text()).ci
+    for vendor in FILES:
+        for path, text in render(vendor, config).items():
+            assert (ROOT / path).read_text() == text, f"run: sealane ci generate {vendor} --overwrite"
+
+
+@pytest.mark.parametrize("vendor", FILES)
+def test_a_wrapper_has_less_than_40_lines(vendor: str):
+    for text in render(vendor, CiConfig()).values():
+        assert len(text.splitlines()) < ONE_JOB
+
+
+def test_a_wrapper_that_nobody_changed_passes_the_check(project: Path, capsys: pytest.CaptureFixture[str]):
+    assert run(["ci", "generate", "github"]) == 0
+    assert run(["ci", "check"]) == 0
+    assert "2 wrappers are as generated" in capsys.readouterr().out
+
+
+def test_a_change_by_hand_is_shown_and_not_lost(project: Path, capsys: pytest.CaptureFixture[str]):
+    run(["ci", "generate", "buildkite"])
+    file = project / "ci/vendors/buildkite/pipeline.yml"
+    mine = file.read_text() + "# mine\n"
+    file.write_text(mine)
+    assert run(["ci", "check"]) == 1
+    assert run(["ci", "generate", "buildkite"]) == 1
+    assert "-# mine" in capsys.readouterr().out
+    assert file.read_text() == mine
+    assert run(["ci", "generate", "buildkite", "--overwrite"]) == 0
+    assert "mine" not in file.read_text()
+
+
+def test_an_unknown_vendor_is_an_error_that_names_the_known():
+    with pytest.raises(UsageError) as caught:
+        render("travis", CiConfig())
+    assert caught.value.reason == "unknown-vendor"
+    assert "github" in str(caught.value)
+
+
+def test_each_action_is_pinned_by_a_commit_whose_source_is_named():
+    for pin in pins().values():
+        assert pin["source"]
+        assert pin["read"]
+        assert "commit" not in pin or re.fullmatch("[0-9a-f]{40}", pin["commit"])
+
+
+HOSTILE = ["main; id", "$(id)", "${{ github.token }}", 'x"]\nrun: id', "a b", "`id`"]
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+@pytest.mark.parametrize("key", ["branches", "base"])
+def test_a_branch_of_the_configuration_can_carry_no_command(key: str, value: str):
+    with pytest.raises(ConfigError):
+        parse(None, f"ci.{key} = [{_toml(value)}]")
+
+
+@pytest.mark.parametrize("value", HOSTILE)
+def test_the_command_is_a_path_and_nothing_else(value: str):
+    with pytest.raises(ConfigError):
+        parse(None, f"ci.command = {_toml(value)}")
+
+
+def _toml(value: str) -> str:
+    import json
+
+    return json.dumps(value)
+
+
+HOSTILE_RUN = {
+    "GITHUB_ACTIONS": "true",
+    "GITHUB_REF_TYPE": "branch",
+    "GITHUB_REPOSITORY": "o/n",
+    "GITHUB_ACTOR": "$(touch ran)\n::set-output name=x::y",
+}
+
+
+@pytest.mark.parametrize("branch", ["x$(touch${IFS}ran)", "x;touch${IFS}ran", "x`touch${IFS}ran`", "x'\"&&touch"])
+def test_what_comes_from_outside_is_one_argument(branch: str, project: Path):
+    from sealane.cli.ci import _calls
+    from sealane.vendors.context import read
+
+    context = read({**HOSTILE_RUN, "GITHUB_REF_NAME": branch, "GITHUB_EVENT_NAME": "push"}, project)
+    (words,) = _calls(context, ".")
+    assert [word.partition("=")[0] for word in words] == ["--source", "--context", "pipeline", "--output"]
+    assert list(project.iterdir()) == []
+
+
+@pytest.mark.parametrize("vendor", FILES)
+def test_no_wrapper_puts_an_expression_into_a_shell_line(vendor: str):
+    for text in render(vendor, CiConfig(command="ci/sealane")).values():
+        lines = [line for line in text.splitlines() if re.search(r"\b(run|script|commands?|bash):", line)]
+        assert lines
+        assert not any("${{" in line or "$(" in line or "<<" in line or "%" in line for line in lines)
+        assert "pull_request_target" not in text
