@@ -135,6 +135,21 @@ def test_it_verifies_against_the_policy(desk: Desk, published: str):
     assert "source-mismatch" in done.stderr
 
 
+def test_its_source_makes_it_again(desk: Desk, published: str):
+    verify = ("verify", published, "--key", "cosign.pub", "--rebuild")
+    done = desk.sealane(*verify)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "the source makes the same image" in done.stdout
+    dockerfile = desk.project / "Dockerfile"
+    dockerfile.write_text(DOCKERFILE + "LABEL more=yes\n")
+    try:
+        done = desk.sealane(*verify)
+    finally:
+        dockerfile.write_text(DOCKERFILE)
+    assert done.returncode == 1
+    assert "the source here makes sha256:" in done.stderr
+
+
 @pytest.mark.needs("cosign")
 def test_its_signature_and_provenance_satisfy_cosign(desk: Desk, published: str):
     offline = ["--key", str(desk.project / "cosign.pub"), "--insecure-ignore-tlog=true", published]

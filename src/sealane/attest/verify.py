@@ -258,7 +258,9 @@ def _one_provenance(predicate: Mapping[str, Any], policy: VerifyConfig, facts: l
     builder = str(predicate["runDetails"]["builder"]["id"])
     source = predicate["buildDefinition"]["externalParameters"].get("source") or {}
     materials = predicate["buildDefinition"]["resolvedDependencies"]
+    when = (predicate["runDetails"].get("metadata") or {}).get("startedOn", "")
     facts += [("builder", builder), ("source", f"{source.get('repository', '')}@{source.get('commit', '')}")]
+    facts += [("ref", str(source.get("ref", ""))), ("time", str(when))]
     problems: list[Problem] = []
     if policy.builder and builder != policy.builder:
         problems.append(Problem("builder-mismatch", f"it was built by {builder}, not by {policy.builder}"))

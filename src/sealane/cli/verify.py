@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import subprocess
 import sys
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 
 from sealane.attest import keys, registry, verify
@@ -18,7 +21,7 @@ from sealane_engine.oci import credentials
 
 
 def run(options: Options, words: list[str]) -> int:
-    _, words = strip(options, words)
+    options, words = strip(options, words)
     parser = argparse.ArgumentParser(
         "sealane verify",
         description="Check an image's signature, provenance and SBOMs. The policy is [tool.sealane.verify].",
@@ -27,6 +30,7 @@ def run(options: Options, words: list[str]) -> int:
     parser.add_argument("--key", type=Path, help="the public key (default: `verify.key`)")
     parser.add_argument("--builder", help="the builder's id (default: `verify.builder`)")
     parser.add_argument("--source", help="a pattern for the source's repository (default: `verify.source`)")
+    parser.add_argument("--rebuild", action="store_true", help="build this folder's image too, and compare the digests")
     parser.add_argument("-j", "--json", action="store_true", help="the verdict as JSON")
     arguments = parser.parse_args(words)
     project = own.project()
@@ -41,7 +45,41 @@ def run(options: Options, words: list[str]) -> int:
         raise NotVerified(
             f"{arguments.ref} is not what the policy asks for: {reasons}", reason=verdict.problems[0].reason
         )
+    if arguments.rebuild:
+        _compare(verdict, _rebuilt(verdict, project, options.environ))
     return 0
+
+
+def _rebuilt(verdict: verify.Verdict, project: Path, environ: Mapping[str, str]) -> str:
+    """The digest of the image that the project makes now, for the commit and time that the provenance names."""
+    facts = dict(verdict.facts)
+    repository, _, commit = facts.get("source", "").rpartition("@")
+    when = datetime.fromisoformat(facts["time"]) if facts.get("time") else None
+    context: dict[str, str | int] = {"repository": repository, "commit": commit, "branch": facts.get("ref", "")}
+    context |= {"committed": int(when.timestamp())} if when else {}
+    own_module = own.completed([], source=False)
+    command = [
+        sys.executable, "-P", "-m", "sealane", "call", *own_module, "--source", str(project), "--context",
+        json.dumps(context), "build", "digest",
+    ]  # fmt: skip
+    done = subprocess.run(command, env=dict(environ), stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise NotVerified(
+            "the image can't be built again: see above", reason="rebuild-failed", hint="Nothing was compared."
+        )
+    return done.stdout.strip()
+
+
+def _compare(verdict: verify.Verdict, made: str) -> None:
+    if made == verdict.digest:
+        print("✔ the source makes the same image")
+        return
+    source = dict(verdict.facts).get("source", "")
+    raise NotVerified(
+        f"{verdict.digest} was published, and the source here makes {made}",
+        reason="rebuild-differs",
+        hint=f"Is this {source}? Compare the SBOMs: packages may have moved on.",
+    )
 
 
 async def _verify(where: registry.Address, key: keys.PublicKey, policy: VerifyConfig) -> verify.Verdict:
