@@ -28,7 +28,7 @@ def test_both_suites_run_with_coverage_and_services(engine_run):
         result = await test.run(project)
         assert result.outcome is Outcome.RAN, result
         unit, integration = pytest_steps(engine)
-        assert unit.args[9:11] == ("tests/unit/", "-v")
+        assert unit.args[10:12] == ("tests/unit/", "-v")
         assert {"--cov=backend", "--maxfail=1", "-x", "--junit-xml=/reports/junit-unit.xml"} <= set(unit.args)
         assert {"--cov-append", "--maxfail=3"} <= set(integration.args)
         assert unit.services == ()
@@ -237,9 +237,19 @@ Thread 0x00007f3d (most recent call first):
 """
 
 
+SENT = "timeout: sending signal INT to command 'python'\n"
+
+
 def test_a_hanging_test_is_named_with_its_limit_and_what_passed_before_is_kept(engine_run):
     async def body(engine, project):
-        engine.on("pytest", "tests/unit/", exit_code=124, stdout=HANGING, files={"/reports/junit-unit.xml": JUNIT})
+        engine.on(
+            "pytest",
+            "tests/unit/",
+            exit_code=124,
+            stdout=HANGING,
+            stderr=SENT,
+            files={"/reports/junit-unit.xml": JUNIT},
+        )
         result = await test.run(project)
         assert result.outcome is Outcome.FAILED
         assert result.reason == "unit: did not end within 7 s (`test.timeouts.unit`)"
@@ -248,10 +258,19 @@ def test_a_hanging_test_is_named_with_its_limit_and_what_passed_before_is_kept(e
         assert (hanging.name, hanging.file, hanging.line) == (
             "tests.unit.test_a.TestB::test_two", "tests/unit/test_a.py", 9,
         )  # fmt: skip
-        assert pytest_steps(engine)[0].args[:6] == ("timeout", "-s", "INT", "-k", "15", "7")
+        assert pytest_steps(engine)[0].args[:7] == ("timeout", "-v", "-s", "INT", "-k", "15", "7")
         assert "junit-integration.xml" in await engine.files(result.report)
 
     engine_run(body, **{"pyproject.toml": SERVICES + "[tool.sealane.test.timeouts]\nunit = 7\n"})
+
+
+def test_a_run_that_the_kernel_kills_has_not_reached_its_limit(engine_run):
+    async def body(engine, project):
+        engine.on("pytest", "tests/unit/", exit_code=137, stdout="collected 2 items\n")
+        result = await test.run(project)
+        assert result.reason == "unit: pytest exited with 137: collected 2 items"
+
+    engine_run(body)
 
 
 E2E = {"tests/e2e/test_c.py": "", "tests/performance/locustfile.py": "", "pyproject.toml": SERVICES}
@@ -265,7 +284,7 @@ GET,/health,10,2,30,31.5,1,90,10,5.0,1.0,30,80
 def test_e2e_and_performance_run_on_request_against_the_started_image(engine_run):
     async def body(engine, project):
         await test.run(project)
-        assert [s.args[9] for s in pytest_steps(engine)] == ["tests/unit/", "tests/integration/"]
+        assert [s.args[10] for s in pytest_steps(engine)] == ["tests/unit/", "tests/integration/"]
         config = project.config.with_categories(["e2e", "performance"])
         engine.steps.clear()
         engine.on("pytest", "tests/e2e/", files={"/reports/junit-e2e.xml": JUNIT})

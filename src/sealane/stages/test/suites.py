@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 NAME = "test"
 _LOGS = f"logs/{NAME}"
+_SENT = re.compile(r"^timeout: sending signal \w+ to command", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +48,12 @@ def not_run(name: str, reason: str) -> Suite:
 
 def bounded(limit: int, command: Sequence[str]) -> list[str]:
     """The command, interrupted at its limit (seconds) so that it can still write its report, and killed 15 s later."""
-    return ["timeout", "-s", "INT", "-k", "15", str(limit), *command]
+    return ["timeout", "-v", "-s", "INT", "-k", "15", str(limit), *command]
 
 
 def ran_out(done: steps.Executed) -> bool:
-    """Whether a bounded command reached its limit. It ends with 137 when it had to be killed."""
-    return done.exit_code in {124, 137}
+    """Whether a bounded command reached its limit. Its code alone would not tell: the kernel kills for memory, too."""
+    return bool(_SENT.search(done.stderr))
 
 
 def report(suites: Sequence[Suite]) -> dagger.Directory:
