@@ -105,7 +105,7 @@ def with_context(types: schema.Types, words: list[str], options: Options) -> lis
     import json
     from pathlib import Path
 
-    from sealane.vendors.git import read
+    from sealane.vendors.context import read
 
     return ["--context", json.dumps(read(options.environ, Path()).as_json()), *words]
 

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from sealane.errors import ConfigError
-from sealane.vendors import git
+from sealane.vendors import context
 from sealane.vendors.model import Context
 
 pytestmark = pytest.mark.needs("git")
@@ -25,7 +25,7 @@ def test_commit_branch_and_names(tmp_path):
     run("init", "--quiet", "--initial-branch", "feature/x")
     run("commit", "--quiet", "--allow-empty", "--message", "one")
     run("remote", "add", "origin", "git@example.org:Owner/app.git")
-    found = git.read({"REGISTRY": "ghcr.io", "IMAGE_NAME": "Owner/App"}, tmp_path)
+    found = context.read({"REGISTRY": "ghcr.io", "IMAGE_NAME": "Owner/App"}, tmp_path)
     assert (found.branch, found.committed, found.repository) == ("feature/x", 1790000000, "Owner/app")
     assert len(found.commit) == 40
     assert (found.registry, found.image_name) == ("ghcr.io", "Owner/App")
@@ -33,7 +33,8 @@ def test_commit_branch_and_names(tmp_path):
 
 def test_no_repository_says_nothing(tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert git.read({}, tmp_path) == Context.from_json("")
+    found = context.read({}, tmp_path)
+    assert (found.commit, found.branch, found.repository, found.committed) == ("", "", "", 0)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"event": "party"}', '{"no": 1}'])
