@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from sealane_engine.dockerfile.instructions import Heredoc
-from sealane_engine.dockerfile.words import expand
 
 # A word that begins one: `<<EOF`, `<<-EOF`, `3<<EOF`, the delimiter in quotes, in part or whole.
 _BEGIN = re.compile(r"""(?<!\S)\d*<<(-?)((?:"[^"]*"|'[^']*'|\\.|[^\s<"'\\])+)(?!\S)""")
+_QUOTES = re.compile(r"""["']|\\(.)""")
 
 
 def is_alone(words: str) -> bool:
@@ -25,7 +25,7 @@ def without(words: str) -> str:
 
 def read(words: str, parsed: Iterable[Any]) -> tuple[Heredoc, ...]:
     """The documents of an instruction; the parser keeps neither `<<-` nor the quotes of a delimiter, the words do."""
-    marks = {expand(found[2], {}): found for found in _BEGIN.finditer(words)}
+    marks = {_QUOTES.sub(r"\1", found[2]): found for found in _BEGIN.finditer(words)}
     made = []
     for each in parsed:
         mark = marks.get(each.name)

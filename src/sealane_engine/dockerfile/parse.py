@@ -138,7 +138,13 @@ def _nodes(text: str) -> list[_Node]:
     lines = text.removeprefix("\ufeff").splitlines()
     return [
         _Node(
-            each.cmd.upper(), each.flags, _values(each, lines), each.json, each.original, each.start_line, each.heredocs
+            (each.cmd or "").upper(),
+            each.flags,
+            _values(each, lines),
+            each.json,
+            each.original,
+            each.start_line,
+            each.heredocs,
         )
         for each in commands
     ]
@@ -160,7 +166,7 @@ def _line_of(what: str, text: str) -> int:
 
 def _values(command: Any, lines: list[str]) -> tuple[str, ...]:
     """The values of an instruction; ONBUILD's are its trigger as written, with its here-documents."""
-    if command.cmd.upper() != "ONBUILD":
+    if (command.cmd or "").upper() != "ONBUILD":
         return tuple(command.value)
     text = command.original
     if "<<" in text:

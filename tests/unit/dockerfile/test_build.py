@@ -156,6 +156,8 @@ def test_an_unknown_instruction_is_refused_with_line_and_suggestion(built):
         ('FROM b\nENV A="${B:?is needed}"\n', "dockerfile-bad-word"),
         ("FROM b\nONBUILD FROM c\n", "dockerfile-invalid"),
         ("FROM b\nCOPY a b c\n", "dockerfile-invalid"),
+        ("FROM b\n\\\n", "dockerfile-unknown-instruction"),
+        ("FROM b\nCOPY <<-${EOT /x\na\nEO]T\n", "dockerfile-unknown-instruction"),
         ("FROM b AS s\nCOPY --from=s a b\n", "dockerfile-no-stage"),
     ],
 )
