@@ -118,6 +118,13 @@ def test_on_main_itself_all_dependencies_count(repository: Path, tmp_path: Path,
     assert ("gitleaks", "github-pat", "login.py", 3) in found(stages["secrets"])
 
 
+def test_excluded_paths_are_left_out_and_counted(repository: Path, tmp_path: Path, environ):
+    (repository / "pyproject.toml").write_text(CONFIG + "exclude = ['deploy.env']\n")
+    stages = look(repository, tmp_path / "out", environ)
+    assert found(stages["secrets"]) == {("gitleaks", "github-pat", "login.py", 3)}
+    assert "scanned: 1 secrets in paths of scan.exclude" in stages["secrets"]["notes"]
+
+
 def test_half_a_history_is_not_scanned(repository: Path, tmp_path: Path, environ):
     shallow = tmp_path / "shallow"
     git(tmp_path, "clone", "-q", "--depth", "1", f"file://{repository}", str(shallow))

@@ -40,7 +40,7 @@ class Audit:
 
 def files(project: Project) -> tuple[str, ...]:
     """The requirement and lock files that are audited."""
-    return tuple(sorted(path for path in project.files if _is_one(path) and not _left_out(path, project)))
+    return tuple(sorted(path for path in project.files if _is_one(path) and not left_out(path, project)))
 
 
 def _is_one(path: str) -> bool:
@@ -48,9 +48,13 @@ def _is_one(path: str) -> bool:
     return any(fnmatchcase(name, p) for p in _FILES) or (folder == "requirements" and name.endswith(".txt"))
 
 
-def _left_out(path: str, project: Project) -> bool:
+def left_out(path: str, project: Project) -> bool:
+    """Whether `scan.exclude` names a path, a folder above it, or a name in it."""
     parts = path.split("/")
-    return any(fnmatchcase(path, p) or any(fnmatchcase(part, p) for part in parts) for p in project.config.scan.exclude)
+    above = ["/".join(parts[: number + 1]) for number in range(len(parts))]
+    return any(
+        fnmatchcase(each, pattern.rstrip("/")) for pattern in project.config.scan.exclude for each in (*above, *parts)
+    )
 
 
 def pins(project: Project, names: Sequence[str]) -> dagger.Directory:

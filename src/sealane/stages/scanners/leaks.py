@@ -13,7 +13,7 @@ from sealane.errors import ReportUnreadable
 from sealane.findings.scanners import READERS, Said
 from sealane.findings.scanners.common import check
 from sealane.stages import steps, tools
-from sealane.stages.scanners import scanned
+from sealane.stages.scanners import dependencies, scanned
 from sealane.stages.scanners.scanned import Scanned, Tool
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ async def gitleaks(project: Project) -> Scanned:
         return base
     words, output = ["dir", "."], f"{steps.REPORTS}/gitleaks-report.json"
     ready = base.with_workdir(steps.SOURCE).with_mounted_directory(steps.SOURCE, project.source)
-    return await _leaks(ready, words, output, project.config.scan)
+    return _without_excluded(await _leaks(ready, words, output, project.config.scan), project)
 
 
 async def trufflehog(project: Project) -> Scanned:
@@ -57,7 +57,8 @@ async def trufflehog(project: Project) -> Scanned:
     if isinstance(base, Scanned):
         return base
     ready = base.with_mounted_directory(steps.SOURCE, project.source)
-    return await _hogs(ready, ["filesystem", steps.SOURCE], "trufflehog-report.jsonl", project.config.scan)
+    words = ["filesystem", steps.SOURCE]
+    return _without_excluded(await _hogs(ready, words, "trufflehog-report.jsonl", project.config.scan), project)
 
 
 async def history(project: Project, repository: dagger.Directory, base: str) -> Scanned:
@@ -80,7 +81,16 @@ async def history(project: Project, repository: dagger.Directory, base: str) -> 
     else:
         done = await _by_trufflehog(hog.with_mounted_directory(REPOSITORY, repository), config, base)
         said = f"history by TruffleHog, {commits} commits"
-    return replace(done, name=HISTORY, notes=(said,), figures={"commits": commits})
+    kept = _without_excluded(done, project)
+    return replace(kept, name=HISTORY, notes=(said, *kept.notes), figures={"commits": commits})
+
+
+def _without_excluded(done: Scanned, project: Project) -> Scanned:
+    """Without what lies in paths of `scan.exclude`, of which the number is said."""
+    kept = tuple(finding for finding in done.findings if not dependencies.left_out(finding.file, project))
+    dropped = len(done.findings) - len(kept)
+    notes = (f"{dropped} secrets in paths of scan.exclude",) if dropped else ()
+    return replace(done, findings=kept, notes=(*done.notes, *notes))
 
 
 async def is_ahead(repository: dagger.Directory, base: str) -> bool:
