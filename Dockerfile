@@ -2,7 +2,9 @@
 
 FROM python:3.11-slim AS builder
 WORKDIR /build
-COPY pyproject.toml README.md LICENSE requirements.lock ./
+COPY pyproject.toml README.md LICENSE requirements.lock dagger.json ./
+COPY tools/hatch_build.py ./tools/
+COPY ci ./ci
 COPY src ./src
 RUN python -m venv /opt/sealane \
     && /opt/sealane/bin/pip install --no-cache-dir --require-hashes -r requirements.lock \

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from hashlib import sha256
 from importlib import resources
@@ -46,6 +46,7 @@ class RecordingEngine:
         self._chains: dict[str, Chain] = {}
         self._world = World(self._answer, self._chains.__getitem__)
         self._stage = ""
+        self._serving: set[asyncio.Task[None]] = set()
         self._stack = AsyncExitStack()
 
     # What a test says
@@ -110,6 +111,7 @@ class RecordingEngine:
         async with AsyncExitStack() as stack:
             server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
             stack.push_async_callback(server.wait_closed)
+            stack.push_async_callback(self._hang_up)
             stack.callback(server.close)
             port = server.sockets[0].getsockname()[1]
             before = {name: os.environ.get(name) for name in _VARIABLES}
@@ -122,7 +124,17 @@ class RecordingEngine:
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
+    async def _hang_up(self) -> None:
+        """End what a client left open."""
+        serving = tuple(self._serving)
+        for task in serving:
+            task.cancel()
+        await asyncio.gather(*serving, return_exceptions=True)
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._serving.add(task)
         try:
             while request := await _request(reader):
                 headers, body = request
@@ -134,6 +146,9 @@ class RecordingEngine:
             pass  # the client is gone
         finally:
             writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
+            self._serving.discard(task)
 
     def reply(self, document: str, baggage: str = "") -> dict[str, Any]:
         """The answer to one GraphQL document."""
