@@ -16,7 +16,7 @@ def parse(text: str) -> Pairs:
     for line in text.splitlines():
         name, separator, rest = line.partition("=")
         name = name.strip().removeprefix("export ").strip()
-        if line.strip() and not name.startswith("#"):
+        if line.strip():  # a comment is a name without a value, as with Dagger
             pairs.append((name, rest.strip() if separator else ""))
     return tuple(pairs)
 

@@ -67,7 +67,7 @@ def test_a_value_of_the_wrong_kind_is_refused(name, value):
 
 
 def test_lines_are_unquoted_expanded_and_named_by_prefix():
-    raw = dotenv.parse("# no\nexport A=1\nB=\"$A-${HOST}\"\nC='$A'\nMY_APP_X=y\nmyApp_Z=w\nOTHER_X=n\n")
+    raw = dotenv.parse("export A=1\nB=\"$A-${HOST}\"\nC='$A'\nMY_APP_X=y\nmyApp_Z=w\nOTHER_X=n\n")
     values = dotenv.values(raw, (("HOST", "h"),))
     assert dict(values) == {"A": "1", "B": "1-h", "C": "$A", "MY_APP_X": "y", "myApp_Z": "w", "OTHER_X": "n"}
     assert dotenv.namespaced(values, "my-app") == (("X", "y"), ("Z", "w"))
