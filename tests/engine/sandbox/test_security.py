@@ -87,7 +87,8 @@ def test_filter_is_what_refuses_even_where_capabilities_would_allow(in_sandboxes
 def test_only_own_processes_are_seen(in_sandboxes):
     async def body(box):
         ran = await box.sh("cat /proc/[0-9]*/comm | sort -u")
-        assert set(ran.out.split()) <= {".init", "sh", "cat", "sort"}
+        # runc's own starter is in the sandbox's namespace too, until it has gone
+        assert set(ran.out.split()) <= {".init", "sh", "cat", "sort", "runc"}
         own = f"{ROOT_RANGE.base}"
         assert (await box.sh("cat /proc/self/uid_map")).out.split() == ["0", own, "65536"]
 
