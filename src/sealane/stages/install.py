@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
-import configparser
-from typing import TYPE_CHECKING, Any
+import re
+from typing import TYPE_CHECKING
 
-from sealane.stages import steps, tools
+from sealane.stages import declared, steps, tools
 
 if TYPE_CHECKING:
     import dagger
 
     from sealane.stages.project import Project
 
-_EXTRAS = ("test", "tests", "testing")
 _PIP = ("python", "-m", "pip", "install")
+_COMPILED = (".c", ".cc", ".cpp", ".cxx", ".pyx")
+_COMPILERS = ("gcc", "g++", "libc6-dev", "make")
+_NO_COMPILER = re.compile(r"'[\w-]*(?:gcc|g\+\+|cc|c\+\+)'|command '?[\w-]*(?:gcc|cc)'? failed|Unknown compiler")
+_VERSIONED = re.compile(r"setuptools[-_]scm|hatch-vcs|pdm-backend|poetry-dynamic-versioning|versioningit|dunamai|pbr")
+# A source has no .git, from which these would take the version; any will do for a test.
+_VERSION = {
+    "SETUPTOOLS_SCM_PRETEND_VERSION": "0.0.1", "PDM_BUILD_SCM_VERSION": "0.0.1", "PBR_VERSION": "0.0.1",
+    "POETRY_DYNAMIC_VERSIONING_BYPASS": "0.0.1",
+}  # fmt: skip
 
 
 async def for_tests(project: Project, *more_packages: str) -> tuple[dagger.Container, tuple[str, ...]]:
     """A container with the source, its requirements and pytest; and notes on what was left out.
 
-    `more_packages` are Debian's, beside those of the configuration. Raises CannotRunError with pip's log.
+    `more_packages` are Debian's, beside those of the configuration. A compiler comes along when the project has sources
+    for one, or when pip was heard to look for one. Raises CannotRunError with pip's log.
     """
+    compiled = project.installable and any(f.endswith(_COMPILED) for f in project.files)
+    try:
+        return await _for_tests(project, (*more_packages, *(_COMPILERS if compiled else ())))
+    except steps.CannotRunError as error:
+        if compiled or not _NO_COMPILER.search(error.log):
+            raise
+    return await _for_tests(project, (*more_packages, *_COMPILERS))
+
+
+async def _for_tests(project: Project, more_packages: tuple[str, ...]) -> tuple[dagger.Container, tuple[str, ...]]:
     container, notes = steps.python(project.config), []
     packages = (*project.config.test.system_packages, *more_packages)
     if packages:
@@ -33,18 +52,30 @@ async def for_tests(project: Project, *more_packages: str) -> tuple[dagger.Conta
         container = await steps.with_requirement_files(container, project, names)
         container = container.with_exec([*_PIP, *(word for name in names for word in ("-r", name))])
         container = await steps.installed(container, " and ".join(names))
-    groups = _groups(project.pyproject)
-    if groups:
-        container = await steps.installed(container.with_exec([*_PIP, *groups]), "the dependency group of the tests")
+    needed = declared.requirements(project)
+    if needed:
+        container = await steps.installed(container.with_exec([*_PIP, *needed]), "what the tests need")
     ensure = "/sealane/ensure.py"
     container = container.with_new_file(ensure, steps.script("ensure.py"))
     container = container.with_exec(["python", ensure, tools.requirement("pytest"), tools.requirement("pytest-cov")])
     container = await steps.installed(container, "pytest")
     container = container.with_directory(steps.SOURCE, project.source)
     if project.installable:
-        container, note = await _with_project(container, await _extras(project), optional=bool(names))
+        container = _with_version(container, project)
+        container, note = await _with_project(container, declared.extras(project), optional=bool(names))
         notes.append(note)
     return container, tuple(filter(None, notes))
+
+
+def _with_version(container: dagger.Container, project: Project) -> dagger.Container:
+    """A version for those who would ask git, unless the source is a distribution, which says its own."""
+    build = [*project.pyproject.get("build-system", {}).get("requires", []), *project.pyproject.get("tool", {})]
+    said = " ".join((*map(str, build), project.texts.get("setup.cfg", ""), project.texts.get("setup.py", "")))
+    if project.has("PKG-INFO") or not _VERSIONED.search(said.replace("setuptools_scm", "setuptools-scm")):
+        return container
+    for name, value in _VERSION.items():
+        container = container.with_env_variable(name, value)
+    return container
 
 
 async def _with_project(
@@ -61,36 +92,3 @@ async def _with_project(
             if optional:
                 return container, f"the project itself was not installed ({first.message})"
             raise first from None
-
-
-async def _extras(project: Project) -> tuple[str, ...]:
-    """The extras that bring what tests need."""
-    known = set(project.pyproject.get("project", {}).get("optional-dependencies", {}))
-    if project.has("setup.cfg"):
-        parser = configparser.ConfigParser(interpolation=None)
-        try:
-            parser.read_string(await project.source.file("setup.cfg").contents())
-        except configparser.Error:
-            return ()
-        if parser.has_section("options.extras_require"):
-            known |= set(parser.options("options.extras_require"))
-    elif project.has("setup.py") and not known:
-        return _EXTRAS  # what a program says can't be read; pip only warns about an extra that isn't there
-    return tuple(extra for extra in _EXTRAS if extra in known) or (("dev",) if "dev" in known else ())
-
-
-def _groups(pyproject: dict[str, Any]) -> tuple[str, ...]:
-    """The requirements of the first dependency group (PEP 735) for tests, written out: an old pip has no `--group`."""
-    groups = pyproject.get("dependency-groups", {})
-    name = next((n for n in (*_EXTRAS, "dev") if n in groups), None)
-    return tuple(_expand(groups, name, frozenset())) if name else ()
-
-
-def _expand(groups: dict[str, Any], name: str, seen: frozenset[str]) -> list[str]:
-    found = []
-    for item in groups.get(name, []):
-        if isinstance(item, str):
-            found.append(item)
-        elif (other := item.get("include-group")) and other not in seen:
-            found += _expand(groups, other, seen | {name})
-    return found

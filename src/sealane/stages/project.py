@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import posixpath
+import re
 import tomllib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sealane.config import Config, parse
+from sealane.config import Config, LintTool, parse
 from sealane.vendors.model import Context
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     import dagger
 
@@ -31,11 +32,16 @@ _TEST_REQUIREMENTS = (
     "requirements/tests.txt",
     "requirements-dev.txt",
 )
+_READ = ("setup.py", "setup.cfg", "tox.ini", ".coveragerc")  # besides pyproject.toml
+_MEASURED = re.compile(r"^\s*(?:source|source_pkgs|include)\s*=", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """A source directory and what was found in it. Paths are relative to it, with `/`."""
+    """A source directory and what was found in it. Paths are relative to it, with `/`.
+
+    `texts` are files of settings by name, as far as they are there.
+    """
 
     source: dagger.Directory
     config: Config
@@ -43,6 +49,7 @@ class Project:
     python: tuple[str, ...]
     pyproject: dict[str, Any]
     context: Context = field(default_factory=lambda: Context.from_json(""))
+    texts: Mapping[str, str] = field(default_factory=dict)
 
     def has(self, path: str) -> bool:
         return path in self.files
@@ -53,7 +60,33 @@ class Project:
 
     def sets(self, tool: str) -> bool:
         """Whether the project has settings of its own for a tool."""
-        return tool in self.pyproject.get("tool", {}) or self.has(f".{tool}.cfg")
+        names = (f".{tool}.cfg", f".{tool}", f".{tool}.toml", f"{tool}.toml", f"{tool}.ini")
+        if tool in self.pyproject.get("tool", {}) or any(self.has(name) for name in names):
+            return True
+        return any(f"[{tool}" in self.texts.get(name, "") for name in ("setup.cfg", "tox.ini"))
+
+    @property
+    def lint_tools(self) -> tuple[LintTool, ...]:
+        """The linters: those of the configuration; else the usual ones, with ruff instead of what a project uses it for."""
+        tools = self.config.lint.tools
+        if "tools" in self.config.lint.model_fields_set or not self.sets("ruff"):
+            return tools
+        kept = tuple(t for t in tools if t not in {"black", "isort", "flake8"} or self.sets(t))
+        formats = () if "black" in kept else ("ruff-format",)
+        return tuple(dict.fromkeys((*formats, "ruff", *kept)))
+
+    @property
+    def says_what_is_measured(self) -> bool:
+        """Whether the project's settings of coverage say what it looks at: naming it once more would contradict them."""
+        run = self.pyproject.get("tool", {}).get("coverage", {}).get("run", {})
+        if {"source", "source_pkgs", "include"} & run.keys():
+            return True
+        return any(
+            _MEASURED.search(part.partition("\n[")[0])
+            for name, text in self.texts.items()
+            for part in re.split(r"^\[(?:coverage:)?run\]", text, flags=re.MULTILINE)[1:]
+            if name != "setup.py"
+        )
 
     @property
     def packages(self) -> tuple[str, ...]:
@@ -162,8 +195,9 @@ async def read(source: dagger.Directory, context: str = "") -> Project:
     pyproject = await _contents(source, files, "pyproject.toml")
     config = parse(pyproject, await _contents(source, files, "sealane.toml"))
     python = tuple(sorted(f for f in files if f.endswith(".py")))
+    texts = {name: text for name in _READ if (text := await _contents(source, files, name)) is not None}
     table = tomllib.loads(pyproject) if pyproject else {}
-    return Project(source, config, files, python, table, Context.from_json(context))
+    return Project(source, config, files, python, table, Context.from_json(context), texts)
 
 
 async def _contents(source: dagger.Directory, files: frozenset[str], name: str) -> str | None:

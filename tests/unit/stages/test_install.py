@@ -97,3 +97,58 @@ def test_a_frontend_whose_packages_cannot_be_had_is_not_run(engine_run):
         assert (result.outcome, result.broken) == (Outcome.NOT_RUN, True)
 
     engine_run(body, files={"package.json": '{"scripts": {"test": "node --test"}}'})
+
+
+def pyproject(text):
+    return {"pyproject.toml": f"[project]\nname = 'x'\n{text}"}
+
+
+@pytest.mark.parametrize(
+    ("files", "wanted"),
+    [
+        (pyproject("[tool.poetry.group.test.dependencies]\npytest = '^8.1'\nfoo = '~0.4.2'\nbar = '*'\n"), ("pytest>=8.1,<9", "foo>=0.4.2,<0.5", "bar")),
+        (pyproject("[tool.poetry.dev-dependencies]\na = '^0.2'\nb = {version = '>=1,<3', extras = ['c']}\nd = {path = '.'}\n"), ("a>=0.2,<0.3", "b[c]>=1,<3")),
+        (pyproject("[tool.pdm.dev-dependencies]\ntest = ['pytest-mock', '-e file:///x']\n"), ("pytest-mock",)),
+        (pyproject("[tool.hatch.envs.default]\ndependencies = ['pytest', 'x{root:uri}']\n"), ("pytest",)),
+        ({"tox.ini": "[testenv]\ndeps =\n  pytest\n  -r more.txt\n  py39: old\n  mock # why\n"}, ("pytest", "mock")),
+    ],
+)  # fmt: skip
+def test_every_way_to_say_what_tests_need(engine_run, files, wanted):
+    assert wanted in prepare(engine_run, files)
+
+
+def apt(engine):
+    return [s.args[4:] for s in engine.steps if s.args[:2] == ("apt-get", "install")]
+
+
+def test_c_sources_bring_a_compiler(engine_run):
+    async def body(engine, project):
+        await install.for_tests(project)
+        assert "gcc" in apt(engine)[0]
+
+    engine_run(body, files={**BARE, **pyproject(""), "x/_fast.c": ""})
+
+
+def test_a_compiler_comes_when_pip_looked_for_one(engine_run):
+    async def body(engine, project):
+        log = "error: [Errno 2] No such file or directory: 'x86_64-linux-gnu-gcc'\n"
+        engine.on("-e", exit_code=1, stderr=log)
+        engine.on(".", exit_code=1, stderr=log)
+        with pytest.raises(steps.CannotRunError):
+            await install.for_tests(project)
+        assert "gcc" in apt(engine)[0]
+
+    engine_run(body, files={**BARE, **pyproject("")})
+
+
+@pytest.mark.parametrize(("more", "given"), [({}, "0.0.1"), ({"PKG-INFO": ""}, None)])
+def test_a_version_that_git_would_tell_is_given_where_nothing_else_tells_it(engine_run, more, given):
+    async def body(engine, project):
+        await install.for_tests(project)
+        step = next(s for s in engine.steps if "-e" in s.args)
+        assert step.env.get("SETUPTOOLS_SCM_PRETEND_VERSION") == given
+
+    text = (
+        "[build-system]\nrequires = ['setuptools', 'setuptools_scm>=8']\n[project]\nname = 'x'\ndynamic = ['version']\n"
+    )
+    engine_run(body, files={**BARE, "pyproject.toml": text, **more})

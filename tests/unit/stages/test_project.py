@@ -41,3 +41,33 @@ def test_the_frontend():
     assert found(["frontend/package.json"]).frontend == "frontend"
     assert found(["package.json"]).frontend == "."
     assert found(["a.py"]).frontend is None
+
+
+@pytest.mark.parametrize(
+    ("files", "tools"),
+    [
+        ({"a.py": ""}, {"black", "isort", "flake8", "mypy", "bandit"}),
+        ({"ruff.toml": ""}, {"ruff", "ruff-format", "mypy", "bandit"}),
+        ({"pyproject.toml": "[tool.ruff]\n[tool.black]\n"}, {"ruff", "black", "mypy", "bandit"}),
+        ({"ruff.toml": "", "setup.cfg": "[flake8]\n"}, {"ruff", "ruff-format", "flake8", "mypy", "bandit"}),
+        ({"ruff.toml": "", "sealane.toml": "[lint]\ntools = ['flake8']\n"}, {"flake8"}),
+    ],
+)
+def test_a_project_that_uses_ruff_is_linted_by_ruff(files, tools):
+    python = {"black", "isort", "flake8", "ruff", "ruff-format", "mypy", "bandit"}
+    assert set(found(files).lint_tools) & python == tools
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ({"pyproject.toml": "[tool.coverage.run]\nsource = ['x']\n"}, True),
+        ({"pyproject.toml": "[tool.coverage.run]\nbranch = true\n"}, False),
+        ({".coveragerc": "[run]\nbranch = 1\ninclude =\n  x/*\n[report]\n"}, True),
+        ({".coveragerc": "[run]\nbranch = 1\n[report]\ninclude =\n  x/*\n"}, False),
+        ({"setup.cfg": "[coverage:run]\nsource = x\n"}, True),
+        ({"a.py": ""}, False),
+    ],
+)
+def test_settings_of_coverage_that_say_what_is_measured(files, says):
+    assert found(files).says_what_is_measured is says

@@ -41,7 +41,7 @@ def wanted(project: Project) -> list[LintTool]:
     """The configured tools that have something to look at."""
     if not looks.node_part(project):
         return []
-    return [name for name in project.config.lint.tools if name in NODE_TOOLS and NODE_TOOLS[name].looks(project)]
+    return [name for name in project.lint_tools if name in NODE_TOOLS and NODE_TOOLS[name].looks(project)]
 
 
 async def has_script(project: Project) -> bool:

@@ -23,7 +23,7 @@ _UNPARSED = "DL1000"
 
 def wanted(project: Project) -> list[LintTool]:
     """The configured tools that have something to look at."""
-    return [name for name in project.config.lint.tools if name in TOOLS and TOOLS[name].looks(project)]
+    return [name for name in project.lint_tools if name in TOOLS and TOOLS[name].looks(project)]
 
 
 async def run(project: Project) -> list[Part]:

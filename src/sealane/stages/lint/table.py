@@ -86,6 +86,14 @@ def _pylint(project: Project) -> Words:
     return (*(() if looks.sets_pylint(project) else _MISTAKES), *own_code(project))
 
 
+def _bandit(project: Project) -> Words:
+    """Where a package has its tests in it, bandit would say of each assert that it is one."""
+    paths = own_code(project)
+    inside = (f for f in project.python if any(f.startswith(f"{path}/") for path in paths))
+    apart = not project.config.lint.paths and any({"tests", "test"} & set(f.split("/")[:-1]) for f in inside)
+    return ("-r", *paths, *(("-x", "*/tests/*,*/test/*") if apart else ()))
+
+
 def _hadolint(project: Project) -> Words:
     own = project.has(".hadolint.yaml") or project.has(".hadolint.yml")
     return (*(() if own else (f"--ignore={rule}" for rule in _TASTE)), *looks.dockerfiles(project))
@@ -114,7 +122,7 @@ TOOLS: dict[LintTool, Tool] = {
     ),
     "bandit": Tool(
         "bandit", ("bandit", "-f", "json", "-o", f"{steps.REPORTS}/bandit-report.json"), looks.python,
-        lambda p: ("-r", *own_code(p)), lambda report, _: read.bandit(report), ending=".json",
+        _bandit, lambda report, _: read.bandit(report), ending=".json",
     ),
     "ruff": Tool(
         "ruff", ("ruff", "check"), looks.python, _everything, read.ruff, fix=_without(plus=("--fix",)),

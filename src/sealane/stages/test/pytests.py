@@ -151,6 +151,8 @@ def _limit(run: Run, project: Project) -> str:
 
 def _coverage_of(project: Project) -> list[str]:
     names = project.config.test.coverage
+    if names is None and project.says_what_is_measured:
+        return ["--cov"]
     if names is None:
         names = tuple(posixpath.basename(package).removesuffix(".py") for package in project.packages) or (".",)
     return [f"--cov={name}" for name in names]
