@@ -15,7 +15,7 @@ import pytest
 
 from sealane.attest import attach, envelope, keys, registry, verify
 from sealane.attest.registry import MANIFEST, Descriptor, Repository
-from sealane.config import VerifyConfig
+from sealane.config.image import VerifyConfig
 
 from .registry import LocalRegistry, local_registry
 

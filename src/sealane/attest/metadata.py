@@ -17,7 +17,7 @@ from sealane.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sealane.config import PublishConfig
+    from sealane.config.image import PublishConfig
     from sealane.vendors.model import Context
 
 _OCI = "org.opencontainers.image"

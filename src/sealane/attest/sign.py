@@ -16,7 +16,7 @@ from sealane.stages import steps
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sealane.config import PublishConfig
+    from sealane.config.image import PublishConfig
 
 _KEY = "/run/secrets/signing-key"
 _WORK = "/sealane/to-sign"

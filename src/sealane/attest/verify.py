@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from sealane.attest.keys import PublicKey
     from sealane.attest.registry import Manifest, Repository
-    from sealane.config import VerifyConfig
+    from sealane.config.image import VerifyConfig
 
 
 @dataclass(frozen=True, slots=True)

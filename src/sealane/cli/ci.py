@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _config() -> Config:
-    from sealane.config import parse
+    from sealane.config.read import parse
 
     texts = [path.read_text(encoding="utf-8") if path.is_file() else None for path in _files()]
     return parse(*texts)

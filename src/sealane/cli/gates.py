@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def read_config(project: Path) -> Config:
     """The configuration of a project on this machine. Raises ConfigError."""
-    from sealane.config import parse
+    from sealane.config.read import parse
 
     return parse(_text(project / "pyproject.toml"), _text(project / "sealane.toml"))
 

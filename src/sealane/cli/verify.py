@@ -15,7 +15,7 @@ from sealane.attest import keys, registry, verify
 from sealane.cli import own
 from sealane.cli.gates import read_config
 from sealane.cli.options import Options, strip
-from sealane.config import VerifyConfig
+from sealane.config.image import VerifyConfig
 from sealane.errors import ConfigError, NotVerified, UsageError
 from sealane_engine.oci import credentials
 

@@ -13,7 +13,7 @@ from sealane.findings.model import Finding, Severity
 from sealane.findings.scanners.common import Said, parse, sentence
 
 if TYPE_CHECKING:
-    from sealane.config import LicencesConfig
+    from sealane.config.stages import LicencesConfig
 
 TOOL = "licences"
 # What classifiers and loose words mean in SPDX identifiers. A classifier that names no version ("BSD License") stands

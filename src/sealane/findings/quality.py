@@ -14,7 +14,7 @@ from sealane.errors import ReportUnreadable
 from sealane.findings.model import Finding, Severity
 
 if TYPE_CHECKING:
-    from sealane.config import GatesConfig
+    from sealane.config.gates import GatesConfig
 
 CYCLOMATIC, COGNITIVE, DUPLICATION = "complexity.cyclomatic", "complexity.cognitive", "duplication"
 _COGNITIVE = re.compile(r"cognitive complexity of (\d+)")

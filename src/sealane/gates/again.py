@@ -10,7 +10,7 @@ from sealane.gates.rules import Gate, evaluate, without_bounds
 from sealane.stages.result import Outcome, StageResult
 
 if TYPE_CHECKING:
-    from sealane.config import GatesConfig
+    from sealane.config.gates import GatesConfig
     from sealane.report.model import FindingRow, RunReport, StageRow, TestRow
 
 

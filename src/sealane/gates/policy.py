@@ -16,7 +16,7 @@ from sealane.stages.result import Outcome, StageResult
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from sealane.config import GatesConfig, Waiver
+    from sealane.config.gates import GatesConfig, Waiver
     from sealane.findings import Finding
     from sealane.gates.baseline import Baseline
     from sealane.stages.project import Project

@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sealane.config import ComplexityConfig, Threshold
+from sealane.config.gates import ComplexityConfig, Threshold
 from sealane.findings import Severity, quality
 from sealane.stages.result import Outcome, StageResult
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sealane.config import GatesConfig, Waiver
+    from sealane.config.gates import GatesConfig, Waiver
     from sealane.findings import Finding
     from sealane.gates.policy import Policy
 

@@ -9,7 +9,7 @@ from sealane.services import other, postgres, redis
 if TYPE_CHECKING:
     import dagger
 
-    from sealane.config import ServicesConfig
+    from sealane.config.stages import ServicesConfig
 
 __all__ = ["bind", "names", "urls"]
 

@@ -11,7 +11,7 @@ from sealane.services.health import checked
 if TYPE_CHECKING:
     import dagger
 
-    from sealane.config import OtherServiceConfig
+    from sealane.config.stages import OtherServiceConfig
 
 
 def service(config: OtherServiceConfig, instance: str) -> dagger.Service:

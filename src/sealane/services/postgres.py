@@ -12,7 +12,7 @@ from sealane.services.health import checked
 if TYPE_CHECKING:
     import dagger
 
-    from sealane.config import PostgresConfig
+    from sealane.config.stages import PostgresConfig
 
 PORT = 5432
 

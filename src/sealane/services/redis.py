@@ -11,7 +11,7 @@ from sealane.services.health import checked
 if TYPE_CHECKING:
     import dagger
 
-    from sealane.config import RedisConfig
+    from sealane.config.stages import RedisConfig
 
 PORT = 6379
 

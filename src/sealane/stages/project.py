@@ -9,7 +9,9 @@ import tomllib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sealane.config import Config, LintTool, parse
+from sealane.config import Config
+from sealane.config.read import parse
+from sealane.config.stages import LintTool
 from sealane.vendors.model import Context
 
 if TYPE_CHECKING:

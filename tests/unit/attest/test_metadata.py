@@ -3,7 +3,7 @@
 import pytest
 
 from sealane.attest import metadata
-from sealane.config import PublishConfig
+from sealane.config.image import PublishConfig
 from sealane.errors import ConfigError
 from sealane.vendors.model import Context, Event
 

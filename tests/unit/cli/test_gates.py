@@ -5,7 +5,7 @@ import json
 import pytest
 
 from sealane.cli.main import run
-from sealane.config import GatesConfig
+from sealane.config.gates import GatesConfig
 from sealane.findings import Finding, Severity
 from sealane.gates import Policy, evaluate
 from sealane.pipeline import Run

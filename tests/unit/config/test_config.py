@@ -2,7 +2,8 @@
 
 import pytest
 
-from sealane.config import Config, load, parse
+from sealane.config import Config
+from sealane.config.read import load, parse
 from sealane.errors import ConfigError
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from sealane.config import LicencesConfig
+from sealane.config.stages import LicencesConfig
 from sealane.errors import ReportUnreadable
 from sealane.findings import Severity, licences
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from sealane.config import GatesConfig
+from sealane.config.gates import GatesConfig
 from sealane.errors import ReportUnreadable
 from sealane.findings import quality
 

@@ -1,6 +1,6 @@
 """Gates fail closed."""
 
-from sealane.config import GatesConfig
+from sealane.config.gates import GatesConfig
 from sealane.findings import Finding, Severity
 from sealane.gates import Verdict, evaluate
 from sealane.stages.result import Outcome, StageResult, not_run

@@ -7,7 +7,8 @@ import anyio
 import pytest
 
 from sealane import pipeline
-from sealane.config import GatesConfig, Threshold, Waiver, parse
+from sealane.config.gates import GatesConfig, Threshold, Waiver
+from sealane.config.read import parse
 from sealane.errors import ConfigError, ReportUnreadable
 from sealane.findings import Finding, Severity, Test, TestOutcome
 from sealane.gates import Policy, Verdict, baseline, evaluate

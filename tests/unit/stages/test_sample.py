@@ -7,7 +7,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from sealane import services
-from sealane.config import PerformanceConfig, parse
+from sealane.config.read import parse
+from sealane.config.stages import PerformanceConfig
 from sealane.services import postgres, redis
 from sealane.stages import tools
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 import anyio
 import pytest
 
-from sealane.config import Config, load
+from sealane.config import Config
+from sealane.config.read import load
 from sealane.errors import ConfigError
 from sealane.findings import TestOutcome
 from sealane.stages import test

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from sealane.cli.main import run
-from sealane.config import CiConfig, parse
+from sealane.config import CiConfig
+from sealane.config.read import parse
 from sealane.errors import ConfigError, UsageError
 from sealane.vendors.render import FILES, pins, render
 

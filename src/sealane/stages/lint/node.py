@@ -17,7 +17,7 @@ from sealane.stages.lint.table import NODE_TOOLS, arguments
 if TYPE_CHECKING:
     import dagger
 
-    from sealane.config import LintTool
+    from sealane.config.stages import LintTool
     from sealane.stages.project import Project
 
 FOLDER = "/frontend"

@@ -13,7 +13,7 @@ from sealane.stages.lint.table import TOOLS, arguments
 if TYPE_CHECKING:
     import dagger
 
-    from sealane.config import LintTool
+    from sealane.config.stages import LintTool
     from sealane.stages.project import Project
 
 _PATH = f"{steps.TOOLS}/bin:/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin"

@@ -17,7 +17,7 @@ from sealane.stages.scanners import scanned
 if TYPE_CHECKING:
     import dagger
 
-    from sealane.config import GatesConfig
+    from sealane.config.gates import GatesConfig
 
 LOGS = "logs/lint"
 

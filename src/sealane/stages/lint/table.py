@@ -12,7 +12,8 @@ from sealane.stages import steps
 from sealane.stages.lint import looks
 
 if TYPE_CHECKING:
-    from sealane.config import GatesConfig, LintTool
+    from sealane.config.gates import GatesConfig
+    from sealane.config.stages import LintTool
     from sealane.findings import Finding
     from sealane.stages.project import Project
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import dagger
 
-    from sealane.config import ScanConfig
+    from sealane.config.stages import ScanConfig
     from sealane.stages.project import Project
 
 GITLEAKS, TRUFFLEHOG = "gitleaks", "trufflehog"

@@ -18,7 +18,7 @@ from sealane.findings.scanners.common import unreadable
 from sealane.stages import steps
 
 if TYPE_CHECKING:
-    from sealane.config import ScanConfig
+    from sealane.config.stages import ScanConfig
     from sealane.findings import Finding
 
 Mounting = Callable[["dagger.Container"], "dagger.Container"]

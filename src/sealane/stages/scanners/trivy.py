@@ -14,7 +14,7 @@ from sealane.stages.scanners import scanned
 from sealane.stages.scanners.scanned import Scanned, Tool
 
 if TYPE_CHECKING:
-    from sealane.config import ScanConfig
+    from sealane.config.stages import ScanConfig
     from sealane.stages.project import Project
 
 NAME = "trivy"

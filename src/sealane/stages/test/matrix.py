@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from sealane.config import Config, MatrixConfig
+    from sealane.config import Config
+    from sealane.config.stages import MatrixConfig
     from sealane.stages.project import Project
 
 

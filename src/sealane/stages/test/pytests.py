@@ -16,7 +16,7 @@ from sealane.stages.test.suites import Suite
 if TYPE_CHECKING:
     import dagger
 
-    from sealane.config import Category
+    from sealane.config.model import Category
     from sealane.stages.project import Project
 
 _NOTHING_COLLECTED = 5
