@@ -36,7 +36,7 @@ def types(session: nox.Session) -> None:
 @nox.session
 def unit(session: nox.Session) -> None:
     """Seconds, no root."""
-    pytest(session, "tests/unit")
+    pytest(session, "--numprocesses=auto", "tests/unit")
 
 
 @nox.session
