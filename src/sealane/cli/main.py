@@ -16,6 +16,7 @@ VERBS = {
     "check": "Check the state of your project by running tests, linters, etc.",
     "up": "Start a module's services, and map their ports to this machine",
     "verify": "Check an image's signature, provenance and SBOMs against the policy",
+    "init": "Look at a project and write the configuration it needs",
     "gates": "Judge a report again by the present configuration, without running anything",
     "query": "Send a GraphQL document to the session",
     "run": "Run a command with a session in its environment",

@@ -8,7 +8,7 @@ from sealane.cli.head import read_head
 from sealane.errors import SealaneError
 
 FILE = "dagger.json"
-_MARKS = ("sealane.toml", "pyproject.toml", "setup.cfg", "setup.py", "requirements.txt", "package.json", "Dockerfile")
+MARKS = ("sealane.toml", "pyproject.toml", "setup.cfg", "setup.py", "requirements.txt", "package.json", "Dockerfile")
 
 
 def completed(words: list[str], *, source: bool = True) -> list[str]:
@@ -40,11 +40,18 @@ def project() -> Path:
     """The nearest folder, from here to the git repository's root, that looks like a project; else this one."""
     here = Path.cwd()
     for folder in (here, *here.parents):
-        if any((folder / name).is_file() for name in _MARKS):
+        if any((folder / name).is_file() for name in MARKS):
             return folder
         if (folder / ".git").exists():
             break
     return here
+
+
+def is_project(folder: Path) -> bool:
+    """Whether there is something in it that a stage could look at."""
+    if any((folder / name).exists() for name in (*MARKS, ".git")):
+        return True
+    return any(next(folder.glob(pattern), None) for pattern in ("*.py", "*/*.py"))
 
 
 def _has_module() -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,8 +19,8 @@ _POETRY_RANGE = re.compile(r"^([\^~])\s*(\d+(?:\.\d+)*)$")
 
 def extras(project: Project) -> tuple[str, ...]:
     """The extras of the project that bring what tests need."""
-    known = set(_table(project.pyproject, "project", "optional-dependencies"))
-    known |= set(_table(project.pyproject, "tool", "poetry", "extras"))
+    known = set(table(project.pyproject, "project", "optional-dependencies"))
+    known |= set(table(project.pyproject, "tool", "poetry", "extras"))
     if project.has("setup.cfg"):
         parser = ini(project.texts.get("setup.cfg", ""))
         if parser.has_section("options.extras_require"):
@@ -50,11 +51,11 @@ def ini(text: str) -> configparser.ConfigParser:
     return parser
 
 
-def _table(table: Any, *path: str) -> dict[str, Any]:
+def table(found: Any, *path: str) -> dict[str, Any]:
     """The table at a path of keys; empty where something else stands there."""
     for key in path:
-        table = table.get(key, {}) if isinstance(table, dict) else {}
-    return table if isinstance(table, dict) else {}
+        found = found.get(key, {}) if isinstance(found, Mapping) else {}
+    return dict(found) if isinstance(found, Mapping) else {}
 
 
 def _texts(items: Any) -> list[str]:
@@ -62,7 +63,7 @@ def _texts(items: Any) -> list[str]:
 
 
 def _groups(pyproject: dict[str, Any]) -> list[str]:
-    groups = _table(pyproject, "dependency-groups")
+    groups = table(pyproject, "dependency-groups")
     name = next((n for n in _WITH_DEV if n in groups), None)
     return list(_expand(groups, name, frozenset())) if name else []
 
@@ -76,14 +77,14 @@ def _expand(groups: dict[str, Any], name: str, seen: frozenset[str]) -> Iterable
 
 
 def _poetry(pyproject: dict[str, Any]) -> list[str]:
-    poetry = _table(pyproject, "tool", "poetry")
-    found = _table(poetry, "dev-dependencies")
+    poetry = table(pyproject, "tool", "poetry")
+    found = table(poetry, "dev-dependencies")
     for name in _WITH_DEV:
-        found = found | _table(poetry, "group", name, "dependencies")
-    return [text for name, said in found.items() if name != "python" and (text := _of_poetry(name, said))]
+        found = found | table(poetry, "group", name, "dependencies")
+    return [text for name, said in found.items() if name != "python" and (text := of_poetry(name, said))]
 
 
-def _of_poetry(name: str, said: Any) -> str:
+def of_poetry(name: str, said: Any) -> str:
     """`pytest = "^8.1"` → `pytest>=8.1,<9`. Empty for what is no package of an index: a path, a repository."""
     extra, version = "", said
     if isinstance(said, dict):
@@ -112,16 +113,16 @@ def _bound(text: str) -> str:
 
 
 def _pdm(pyproject: dict[str, Any]) -> list[str]:
-    groups = _table(pyproject, "tool", "pdm", "dev-dependencies")
+    groups = table(pyproject, "tool", "pdm", "dev-dependencies")
     return [text for name in _WITH_DEV for text in _texts(groups.get(name)) if not text.startswith("-e")]
 
 
 def _hatch(pyproject: dict[str, Any]) -> list[str]:
-    environments = _table(pyproject, "tool", "hatch", "envs")
+    environments = table(pyproject, "tool", "hatch", "envs")
     found = []
     for name in ("hatch-test", *_NAMES, "default"):
-        table = _table(environments, name)
-        found += [*_texts(table.get("dependencies")), *_texts(table.get("extra-dependencies"))]
+        said = table(environments, name)
+        found += [*_texts(said.get("dependencies")), *_texts(said.get("extra-dependencies"))]
     return [text for text in found if "{" not in text]
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sealane.config import Config
 from sealane.config.read import parse
 from sealane.config.stages import LintTool
+from sealane.stages import pythons
 from sealane.vendors.model import Context
 
 if TYPE_CHECKING:
@@ -199,6 +200,8 @@ async def read(source: dagger.Directory, context: str = "") -> Project:
     python = tuple(sorted(f for f in files if f.endswith(".py")))
     texts = {name: text for name in _READ if (text := await _contents(source, files, name)) is not None}
     table = tomllib.loads(pyproject) if pyproject else {}
+    if "python" not in config.model_fields_set:
+        config = config.model_copy(update={"python": pythons.chosen(config.python, pythons.requires(table, texts))})
     return Project(source, config, files, python, table, Context.from_json(context), texts)
 
 

@@ -71,3 +71,21 @@ def test_a_project_that_uses_ruff_is_linted_by_ruff(files, tools):
 )
 def test_settings_of_coverage_that_say_what_is_measured(files, says):
     assert found(files).says_what_is_measured is says
+
+
+@pytest.mark.parametrize(
+    ("files", "python"),
+    [
+        ({"pyproject.toml": "[project]\nrequires-python = '>=3.8'\n"}, "3.11"),
+        ({"pyproject.toml": "[project]\nrequires-python = '>=3.11.4'\n"}, "3.11"),
+        ({"pyproject.toml": "[project]\nrequires-python = '>=3.12'\n"}, "3.13"),
+        ({"pyproject.toml": "[project]\nrequires-python = '>=3.12,<3.13'\n"}, "3.12"),
+        ({"pyproject.toml": "[tool.poetry.dependencies]\npython = '^3.12'\n"}, "3.13"),
+        ({"setup.cfg": "[options]\npython_requires = <3.11\n"}, "3.10"),
+        ({"setup.py": "setup(python_requires='>=3.12')\n"}, "3.13"),
+        ({"setup.py": "setup(python_requires='nonsense')\n"}, "3.11"),
+        ({"pyproject.toml": "[project]\nrequires-python = '>=3.12'\n[tool.sealane]\npython = '3.11'\n"}, "3.11"),
+    ],
+)
+def test_the_python_is_one_that_the_project_allows(files, python):
+    assert found(files).config.python == python
