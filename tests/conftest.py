@@ -40,6 +40,7 @@ CAPABILITIES: dict[str, Callable[[], bool]] = {
     "dagger": lambda: shutil.which("dagger") is not None,
     "chromium": lambda: shutil.which("chromium") is not None,
     "go": lambda: shutil.which("go", path=os.environ["PATH"] + ":/usr/local/go/bin") is not None,
+    "jq": lambda: shutil.which("jq") is not None,
     "tun": lambda: os.access("/dev/net/tun", os.R_OK | os.W_OK),
 }
 
