@@ -87,20 +87,37 @@ def test_an_advisory_without_versions_or_ranges_concerns_all():
 
 
 @pytest.mark.parametrize(
-    ("vector", "score"),
+    ("kind", "vector", "word"),
     [
-        ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", 9.8),
-        ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:C/C:H/I:H/A:H", 10.0),
-        ("CVSS:3.1/AV:N/AC:L/PR:N/UI:R/S:C/C:L/I:L/A:N", 6.1),
-        ("CVSS:3.0/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N", 7.5),
-        ("CVSS:3.0/AV:N/AC:H/PR:N/UI:N/S:U/C:N/I:N/A:L", 3.7),
-        ("CVSS:3.1/AV:L/AC:L/PR:L/UI:N/S:U/C:N/I:N/A:N", 0.0),
-        ("AV:N/AC:L/Au:N/C:P/I:N/A:N", None),
+        ("CVSS_V3", "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", "CRITICAL"),
+        ("CVSS_V3", "CVSS:3.1/AV:N/AC:L/PR:N/UI:R/S:C/C:L/I:L/A:N", "MEDIUM"),
+        ("CVSS_V3", "CVSS:3.0/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:N/A:N", "HIGH"),
+        ("CVSS_V3", "CVSS:3.0/AV:N/AC:H/PR:N/UI:N/S:U/C:N/I:N/A:L", "LOW"),
+        ("CVSS_V3", "CVSS:3.1/AV:L/AC:L/PR:L/UI:N/S:U/C:N/I:N/A:N", "LOW"),
+        ("CVSS_V2", "AV:N/AC:L/Au:N/C:P/I:P/A:P", "HIGH"),
+        ("CVSS_V2", "AV:N/AC:L/Au:N/C:P/I:N/A:N", "MEDIUM"),
+        ("CVSS_V2", "AV:L/AC:H/Au:S/C:P/I:N/A:N", "LOW"),
+        ("CVSS_V4", "CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N", "CRITICAL"),
+        ("CVSS_V4", "CVSS:4.0/AV:L/AC:L/AT:N/PR:L/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N", "HIGH"),
+        ("CVSS_V4", "CVSS:4.0/AV:N/AC:L/AT:N/PR:L/UI:N/VC:L/VI:N/VA:N/SC:N/SI:N/SA:N", "MEDIUM"),
+        ("CVSS_V4", "CVSS:4.0/AV:P/AC:H/AT:P/PR:H/UI:A/VC:L/VI:N/VA:N/SC:N/SI:N/SA:N", "LOW"),
+        ("CVSS_V3", "AV:N/AC:L/Au:N/C:P/I:N/A:N", "UNKNOWN"),
+        ("CVSS_V4", "CVSS:4.0/AV:N", "UNKNOWN"),
+        ("CVSS_V4", "", "UNKNOWN"),
+        ("CVSS_V3", None, "UNKNOWN"),
+        ("Ubuntu", "high", "UNKNOWN"),
     ],
 )
-def test_scores_are_those_of_the_calculator(vector: str, score: float | None):
-    """The scores that databases publish beside such vectors; the last is of version 2, which is not read."""
-    assert severity.cvss3(vector) == score
+def test_a_vector_alone_says_how_bad_it_is(kind: str, vector: str | None, word: str):
+    """The words that databases publish beside such vectors."""
+    assert severity.of({"severity": [{"type": kind, "score": vector}]}) == word
+
+
+def test_of_several_vectors_the_worst_counts():
+    v2 = {"type": "CVSS_V2", "score": "AV:N/AC:L/Au:N/C:P/I:N/A:N"}
+    v4 = {"type": "CVSS_V4", "score": "CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N"}
+    assert severity.of({"severity": [v4], "affected": [{"severity": [v2]}]}) == "CRITICAL"
+    assert severity.of({"severity": [{"type": "CVSS_V9", "score": "x"}, v2]}) == "MEDIUM"
 
 
 def test_pinned_requirements_are_matched_and_two_names_of_one_thing_are_one(tmp_path: Path):

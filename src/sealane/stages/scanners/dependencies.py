@@ -85,7 +85,9 @@ def advisories(project: Project) -> tuple[dagger.Directory | None, str]:
 async def audit(project: Project, folder: dagger.Directory) -> Audit:
     """The audit in its container. Its result without findings or `wrong` is the only one that is clean."""
     names, seconds = files(project), project.config.scan.timeout
-    base = await scanned.ready("the audit of dependencies", steps.with_tools(steps.python(), "packaging"), seconds)
+    base = await scanned.ready(
+        "the audit of dependencies", steps.with_tools(steps.python(), "packaging", "cvss"), seconds
+    )
     if isinstance(base, Scanned):
         return Audit(Scanned(NAME, wrong=base.wrong, report=base.report), {})
     command = [f"{steps.TOOLS}/bin/python", "-m", "audit", _ADVISORIES, steps.SOURCE, _REPORT, *names]
