@@ -1,6 +1,7 @@
 """The engine as a process: prints where its session is, and lives until its standard input ends.
 
     python -m sealane_engine --home DIR [--workdir DIR] [--events-fd N] [--backend launcher|runc] [--allow privileged]
+                             [--lock MODE --lock-file FILE]
 
 prints one line on standard output, `{"port": N, "session_token": "…"}`, as `dagger session` does. Events go to the
 descriptor as lines of JSON. An error is one JSON line on standard error, `{"error", "reason", "hint"}`, and exit code 1.
@@ -19,6 +20,7 @@ from pathlib import Path
 
 from sealane_engine.errors import EngineError
 from sealane_engine.events import Event, Events
+from sealane_engine.images.pins import MODES, Pins, read
 
 
 def main() -> int:
@@ -46,6 +48,8 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--backend", choices=("launcher", "runc"), default=os.environ.get("SEALANE_BACKEND", "launcher")
     )
+    parser.add_argument("--lock", choices=MODES, default="disabled", help="what the lock file decides")
+    parser.add_argument("--lock-file", type=Path, help="where base images are pinned")
     parser.add_argument(
         "--allow",
         action="append",
@@ -89,6 +93,7 @@ async def _serve(options: argparse.Namespace, events: Events) -> None:
         backend=options.backend,
         grants=frozenset(options.allow),
         ids=ROOTLESS_RANGE if rootless else ROOT_RANGE,
+        pins=Pins(read(options.lock_file), options.lock) if options.lock_file else Pins(mode=options.lock),
     )
     async with open_engine(settings, events) as engine:
         gc.freeze()

@@ -7,7 +7,7 @@ import contextlib
 import secrets as random_secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,7 @@ from sealane_engine.events import Events
 from sealane_engine.graph.prepare import Preparer
 from sealane_engine.graph.solve import Asker, Solver
 from sealane_engine.graph.step import NESTED_PORT, Steps
+from sealane_engine.images.pins import Pins
 from sealane_engine.modules.room import Modules
 from sealane_engine.protocol.client import Client, Clients
 from sealane_engine.protocol.ids import IdTable
@@ -37,7 +38,7 @@ SYNC_SECONDS = 5.0
 @dataclass(frozen=True, slots=True)
 class Options:
     """How an engine is started. `grants` are what it may do beyond the default: `privileged` steps, publishing
-    images on a base of the catalog (`catalog:NAME`, `catalog:*`).
+    images on a base of the catalog (`catalog:NAME`, `catalog:*`). `pins` are the base images that a project has locked.
     """
 
     home: Path
@@ -45,6 +46,7 @@ class Options:
     backend: str = "launcher"
     grants: frozenset[str] = frozenset()
     ids: IdRange = ROOT_RANGE
+    pins: Pins = field(default_factory=Pins)
 
 
 class Engine:
@@ -182,6 +184,7 @@ async def open_engine(options: Options, events: Events) -> AsyncIterator[Engine]
             events,
             run=RawRunner(engine.store, backend, engine.network, trust, events, emulators),
             emulators=emulators,
+            pins=options.pins,
         )
         stack.push_async_callback(engine.images.close)
         engine.solver = Solver(engine.store, engine.images, events)

@@ -43,11 +43,12 @@ def verb(options: Options, words: list[str]) -> int:
 def given(options: Options) -> list[str]:
     """The global options that stood before the verb, as dagger takes them after it."""
     words = [] if options.progress == "auto" else ["--progress", options.progress]
+    words += ["--lock", options.lock_mode] if options.lock_mode else []
     return words + (["--silent"] if options.silent else [])
 
 
 def without_engine(words: list[str]) -> list[str]:
-    """Our own option taken out."""
+    """Our own options taken out; for dagger, `--locked` is `--lock frozen` (see `given`)."""
     kept: list[str] = []
     skip = False
     for word in words:
@@ -55,7 +56,7 @@ def without_engine(words: list[str]) -> list[str]:
             skip = False
         elif word == "--engine":
             skip = True
-        elif not word.startswith("--engine="):
+        elif not word.startswith("--engine=") and word != "--locked":
             kept.append(word)
     return kept
 

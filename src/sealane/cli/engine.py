@@ -114,6 +114,7 @@ class EngineProcess:
             *("--home", str(home(options.environ))),
             *("--events-fd", str(writing)),
             *("--workdir", str(Path.cwd())),
+            *lock_words(options),
             *(word for grant in options.environ.get("SEALANE_ALLOW", "").split() for word in ("--allow", grant)),
         ]
         try:
@@ -177,6 +178,22 @@ class EngineProcess:
             self._last_lines.append(line)
             if show:
                 print(line, file=sys.stderr)
+
+
+def lock_words(options: Options) -> tuple[str, ...]:
+    """How the engine is told what is pinned. Raises UsageError (`no-lock`) when all must be and nothing is."""
+    from sealane.cli import own
+
+    mode, file = options.lock_mode or "pinned", own.project() / "sealane.lock"
+    if mode in ("disabled", "live"):
+        return ("--lock", mode)
+    if file.is_file():
+        return ("--lock", mode, "--lock-file", str(file))
+    if mode == "frozen":
+        raise UsageError(
+            f"--locked, and there is no {file}", reason="no-lock", hint="Pin the base images: sealane lock"
+        )
+    return ()
 
 
 def check_machine() -> None:

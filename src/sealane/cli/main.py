@@ -15,6 +15,7 @@ VERBS = {
     "functions": "List available functions",
     "check": "Check the state of your project by running tests, linters, etc.",
     "up": "Start a module's services, and map their ports to this machine",
+    "lock": "Pin base images in sealane.lock, or say which have moved",
     "verify": "Check an image's signature, provenance and SBOMs against the policy",
     "init": "Look at a project and write the configuration it needs",
     "gates": "Judge a report again by the present configuration, without running anything",

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from sealane.errors import UsageError
 
 ENGINES = ("embedded", "dagger")
+LOCK = ("disabled", "live", "pinned", "frozen")
 PROGRESS = ("auto", "plain", "tty", "dots", "logs", "report")
 
 GLOBAL_FLAGS = (
@@ -17,7 +18,8 @@ GLOBAL_FLAGS = (
     ("engine", "", "string", "Engine to run on (embedded, dagger)", '"embedded"'),
     ("interactive", "i", "bool", "", ""),
     ("interactive-command", "", "string", "", ""),
-    ("lock", "", "string", "", ""),
+    ("lock", "", "string", "What sealane.lock decides (disabled, live, pinned, frozen)", '"pinned"'),
+    ("locked", "", "bool", "Refuse base images that sealane.lock does not pin: --lock=frozen", ""),
     ("no-exit", "E", "bool", "", ""),
     ("progress", "", "string", "Progress output format (auto, plain, tty, dots, logs)", '"auto"'),
     ("quiet", "q", "count", "Reduce verbosity (show progress, but clean up at the end)", ""),
@@ -32,7 +34,7 @@ _VALUES = {
     "--progress": "progress",
     "--workdir": "workdir",
     "--engine": "engine",
-    "--lock": "",
+    "--lock": "lock",
     "--interactive-command": "",
     "--x-release": "",
 }
@@ -50,6 +52,7 @@ _BOOLS = {
     "--web": "",
     "-E": "",
     "--no-exit": "",
+    "--locked": "locked",
 }
 
 
@@ -65,15 +68,23 @@ class Options:
     silent: bool = False
     debug: bool = False
     auto_apply: bool = False
+    lock: str = ""
+    locked: bool = False
     environ: dict[str, str] = field(default_factory=lambda: dict(os.environ))
+
+    @property
+    def lock_mode(self) -> str:
+        """One of LOCK, or empty: what is pinned is used."""
+        return "frozen" if self.locked else self.lock
 
 
 def from_environment(environ: dict[str, str]) -> Options:
-    """Defaults from SEALANE_ENGINE, DAGGER_PROGRESS, DAGGER_SILENT and DAGGER_QUIET."""
+    """Defaults from SEALANE_ENGINE, SEALANE_LOCK, DAGGER_PROGRESS, DAGGER_SILENT and DAGGER_QUIET."""
     return _checked(
         Options(
             progress=environ.get("DAGGER_PROGRESS") or "auto",
             engine=environ.get("SEALANE_ENGINE") or "embedded",
+            lock=environ.get("SEALANE_LOCK") or "",
             silent=environ.get("DAGGER_SILENT", "").lower() in ("1", "t", "true"),
             quiet=int(environ["DAGGER_QUIET"]) if environ.get("DAGGER_QUIET", "").isdigit() else 0,
             environ=environ,
@@ -149,6 +160,8 @@ def strip(options: Options, words: list[str]) -> tuple[Options, list[str]]:
 def _checked(options: Options) -> Options:
     if options.engine not in ENGINES:
         raise UsageError(f'unknown engine "{options.engine}"', reason="unknown-engine", hint="Use embedded or dagger.")
+    if options.lock and options.lock not in LOCK:
+        raise UsageError(f'unknown lock mode "{options.lock}"', reason="unknown-lock", hint=f"Use {', '.join(LOCK)}.")
     if options.progress not in PROGRESS:
         raise UsageError(f'unknown progress type "{options.progress}"', reason="unknown-progress")
     return options

@@ -1,6 +1,6 @@
 """Find the image a reference means, and bring its root file system into the store.
 
-Order: the store, the image's registry, the catalog. The catalog steps in only when the registry can't be reached at
+What is pinned is what a lock file says it is. Else, order: the store, the image's registry, the catalog. The catalog steps in only when the registry can't be reached at
 all (name, connection or TLS, within two seconds, tried once); a registry that answers has the last word.
 """
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sealane_engine.errors import EngineError, ImageError, NotFound
+from sealane_engine.images.pins import Pins
 from sealane_engine.oci import reference
 from sealane_engine.store.tree import Tree
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from sealane_engine.events import Events
     from sealane_engine.images.catalog.build import Catalog, Run
     from sealane_engine.images.image import Image
+    from sealane_engine.images.pins import Pin
     from sealane_engine.images.remote import Remote
     from sealane_engine.oci.credentials import Credentials
     from sealane_engine.oci.reference import Reference
@@ -37,9 +39,16 @@ class Images:
     """Resolves and unpacks base images. `run` runs a command in a sandbox, for the catalog's builds."""
 
     def __init__(
-        self, store: Store, events: Events, *, run: Run | None = None, emulators: Emulators | None = None
+        self,
+        store: Store,
+        events: Events,
+        *,
+        run: Run | None = None,
+        emulators: Emulators | None = None,
+        pins: Pins | None = None,
     ) -> None:
         self._store, self._events, self._run, self._emulators = store, events, run, emulators
+        self.pins = pins or Pins()
         self._logins: dict[str, Credentials] = {}
 
     # registries and the catalog are imported when an image is asked for: most sessions of a cached call ask for none
@@ -54,7 +63,7 @@ class Images:
     def _remote(self) -> Remote:
         from sealane_engine.images.remote import Remote
 
-        return Remote(self._store)
+        return Remote(self._store, live=self.pins.live)
 
     async def resolve(
         self,
@@ -67,11 +76,18 @@ class Images:
         """The image that `ref` means for a platform; its layers may still have to be fetched (`unpack`).
 
         `login` are credentials for its registry, instead of what Docker's configuration has.
-        Raises InvalidInput (`bad-reference`), NotFound (no such image) or ImageError (a registry said no, or lied).
+        Raises InvalidInput (`bad-reference`, a bad lock file), NotFound (no such image) or ImageError (a registry said
+        no, or lied; the lock file says otherwise).
         """
         parsed = reference.parse(ref)
         begun = time.monotonic()
-        image = await self._resolve(parsed, platform, labels, login)
+        pin = self.pins.find(parsed, platform)
+        if pin is None:
+            image = await self._resolve(parsed, platform, labels, login)
+        elif pin.catalog:
+            image = await self._rebuilt(parsed, platform, pin, labels)
+        else:
+            image = await self._resolve(parsed.with_digest(pin.digest), platform, labels, login)
         if login is not None:
             self._logins[image.ref] = login
         seconds = round(time.monotonic() - begun, 3)
@@ -105,6 +121,22 @@ class Images:
         """Close what is open towards registries."""
         if "_remote" in vars(self):
             await self._remote.close()
+
+    async def _rebuilt(self, ref: Reference, platform: str, pin: Pin, labels: Mapping[str, str] | None) -> Image:
+        """What the catalog makes of a reference that was pinned when the catalog made it."""
+        from sealane_engine.images.catalog import index
+
+        recipe = index.find(ref)
+        architecture = platform.removeprefix("linux/")
+        if recipe is None or architecture not in ARCHITECTURES:
+            raise _not_found(ref, platform, ImageError("it is pinned as an image of the catalog"))
+        image = await self._catalog.image(recipe, ref, architecture, labels)
+        if image.digest != pin.digest:
+            moved = self.pins.moved(ref, platform, pin, image.digest)
+            if self.pins.frozen:
+                raise moved
+            self._events.emit("warning", labels, message=str(moved), reason=moved.reason)
+        return image
 
     async def _resolve(
         self, ref: Reference, platform: str, labels: Mapping[str, str] | None, login: Credentials | None

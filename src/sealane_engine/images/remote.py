@@ -41,10 +41,10 @@ _LAYERS = frozenset(
 
 
 class Remote:
-    """Asks registries, each at most once while it is down; keeps what they gave."""
+    """Asks registries, each at most once while it is down; keeps what they gave. `live`: asks for every tag, always."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, *, live: bool = False) -> None:
+        self._store, self._live = store, live
         self._registries: dict[tuple[str, Credentials | None], Registry] = {}
         self._down: dict[str, str] = {}
         self._resolving: Flights[Image] = Flights()
@@ -62,7 +62,7 @@ class Remote:
         return await self._resolving.join(f"{ref} {platform} {login}", lambda: self._resolve(ref, platform, login))
 
     async def _resolve(self, ref: Reference, platform: str, login: Credentials | None) -> Image:
-        kept = self._kept(ref, platform)
+        kept = None if self._live and not ref.digest else self._kept(ref, platform)
         if kept is not None and (ref.digest or time.time() - kept[1] < TAG_FRESH_SECONDS):
             return kept[0]
         try:

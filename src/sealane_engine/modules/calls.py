@@ -200,9 +200,11 @@ def _at_default_path(source: ModuleSource, argument: ArgDef) -> Call:
 
 async def _key(ctx: Context, target: Target, inputs: list[tuple[str, Any]]) -> Key:
     contents = Contents(ctx.engine, ctx.asker)
+    pins = ctx.engine.options.pins.digest
     return make_key(
         "function",
         {
+            **({"lock": pins} if pins else {}),
             "module": target.module.digest,
             "function": f"{target.owner.original}.{target.function.original}",
             "state": await contents.of_state(target.state),

@@ -85,5 +85,9 @@ def parse(text: str) -> Reference:
     return Reference(host, path, tag or None, digest or None)
 
 
+def is_digest(text: str) -> bool:
+    return _DIGEST.fullmatch(text) is not None
+
+
 def _bad(text: str) -> InvalidInput:
     return InvalidInput(f"failed to parse image address {text}: invalid reference format", reason="bad-reference")

@@ -16,10 +16,12 @@ from sealane_engine.images.catalog import index
 from sealane_engine.images.catalog.recipe import Recipe
 from sealane_engine.images.flight import Flights
 from sealane_engine.images.images import Images
+from sealane_engine.images.pins import Lock, Pins
 from sealane_engine.oci import manifest, reference
 from sealane_engine.oci.layout import ImageSpec, write_layout
 from sealane_engine.oci.limits import LayerLimits
 
+DIGEST = f"sha256:{'7' * 64}"
 CONFIG = {"architecture": "amd64", "os": "linux", "config": {"Cmd": ["x"]}}
 
 
@@ -82,10 +84,12 @@ def events():
     return source
 
 
-def run(store, events, archive, action):
+def run(store, events, archive, action, pinned=None):
+    """`pinned`: registry → the pins that hold."""
+
     async def main():
         async with Registry(archive) as registry:
-            images = Images(store, events)
+            images = Images(store, events, pins=pinned(registry) if pinned else None)
             try:
                 return await action(images, registry)
             finally:
@@ -297,6 +301,90 @@ def test_what_was_pulled_is_used_when_its_registry_is_gone(other_store, events, 
         return await images.resolve(ref)
 
     assert run(other_store, events, archive, action).origin == "store"
+
+
+def _pins(mode, digest=None, **catalog):
+    def made(registry):
+        images = {"linux/amd64": {f"{registry.host}/app:1": digest or registry.top}}
+        return Pins(Lock(images, {"linux/amd64": catalog}).text().encode(), mode)
+
+    return made
+
+
+@pytest.mark.parametrize("mode", ["pinned", "frozen"])
+def test_a_pinned_image_stays_when_its_tag_moves(other_store, events, archive, mode):
+    async def action(images, registry):
+        pinned = registry.top
+        body = {**json.loads(registry.blobs[pinned]), "annotations": {"moved": "yes"}}
+        registry.top = manifest.digest(json.dumps(body).encode())
+        registry.blobs[registry.top] = json.dumps(body).encode()
+        assert (await images.resolve(f"{registry.host}/app:1")).digest == pinned
+        assert registry.asked[f"/v2/app/manifests/{pinned}"] == 1
+        assert registry.asked["/v2/app/manifests/1"] == 0
+
+    run(other_store, events, archive, action, _pins(mode))
+
+
+def test_frozen_refuses_another_image_and_asks_nobody(other_store, events, archive):
+    async def action(images, registry):
+        with pytest.raises(ImageError) as caught:
+            await images.resolve(f"{registry.host}/app:2")
+        assert caught.value.reason == "not-locked"
+        assert not registry.asked
+
+    run(other_store, events, archive, action, _pins("frozen"))
+
+
+def test_live_asks_for_a_tag_that_was_seen_a_moment_ago(other_store, events, archive):
+    async def action(images, registry):
+        for _ in range(2):
+            await images.resolve(f"{registry.host}/app:1")
+        assert registry.asked["/v2/app/manifests/1"] == 2
+
+    run(other_store, events, archive, action, _pins("live"))
+
+
+def test_live_does_not_take_what_was_seen_for_what_is_there(other_store, events, archive):
+    async def action(images, registry):
+        await images.resolve(f"{registry.host}/app:1")
+        await registry.__aexit__()
+        with pytest.raises(NotFound):
+            await images.resolve(f"{registry.host}/app:1")
+
+    run(other_store, events, archive, action, _pins("live"))
+
+
+def _known(store):
+    """Debian, as if the catalog had built it: its digest."""
+    recipe = index.find(reference.parse("debian:12"))
+    store.put_result(recipe.key("amd64"), "catalog-image", {"digest": DIGEST, "config": {}, "diff_ids": []}, layers=[])
+    return DIGEST
+
+
+def test_an_image_that_was_pinned_as_the_catalogs_is_the_catalogs(other_store, events, archive):
+    digest = _known(other_store)
+
+    async def action(images, registry):
+        assert (await images.resolve("debian:12")).origin == "catalog"
+
+    run(other_store, events, archive, action, _pins("frozen", **{"debian:12": digest}))
+
+
+@pytest.mark.parametrize("mode", ["pinned", "frozen"])
+def test_packages_that_have_moved_are_refused_when_frozen_and_said_else(other_store, events, archive, mode):
+    _known(other_store)
+
+    async def action(images, registry):
+        if mode == "frozen":
+            with pytest.raises(ImageError) as caught:
+                await images.resolve("debian:12")
+            assert caught.value.reason == "lock-differs"
+            assert "sealane lock debian:12" in caught.value.hint
+        else:
+            await images.resolve("debian:12")
+            assert [data["reason"] for kind, data in events.seen if kind == "warning"] == ["lock-differs"]
+
+    run(other_store, events, archive, action, _pins(mode, **{"debian:12": f"sha256:{'0' * 64}"}))
 
 
 def test_a_bad_reference_is_refused_before_anything_is_asked(store, events):
