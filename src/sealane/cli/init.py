@@ -28,8 +28,8 @@ _TABLE = "[tool.sealane]"
 _CLASSIFIER = re.compile(r"^Programming Language :: Python :: (3\.\d+)$")
 _NEXT = """\
 Next:
-  sealane doctor          # whether this machine has what the engine needs
-  sealane call pipeline   # run all stages; the report is in out/
+  sealane plan            # which stages would run, with what, and why
+  sealane call pipeline   # run them; the report is in out/
 """
 
 
@@ -102,7 +102,9 @@ def _found(path: Path, project: Project, services: Sequence[Wanted]) -> str:
 
 def _lines(project: Project, services: Sequence[Wanted]) -> list[str]:
     """The configuration: what can't be found by itself, and as comments what there is to choose."""
-    lines = ["# What is not said here is found in the project, and the gates are the defaults."]
+    lines = [
+        "# What is not said here is found in the project, and the gates are the defaults: `sealane plan` shows both."
+    ]
     for each in services:
         keys = [f"services.{each.kind}.{key} = {json.dumps(value)}" for key, value in each.settings.items()]
         lines += keys if each.known else [f"# {each.file} starts {each.image}: say how in services.other.{each.kind}."]

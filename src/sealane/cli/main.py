@@ -18,6 +18,7 @@ VERBS = {
     "lock": "Pin base images in sealane.lock, or say which have moved",
     "verify": "Check an image's signature, provenance and SBOMs against the policy",
     "init": "Look at a project and write the configuration it needs",
+    "plan": "Show which stages would run, with what, and why; run nothing",
     "gates": "Judge a report again by the present configuration, without running anything",
     "query": "Send a GraphQL document to the session",
     "run": "Run a command with a session in its environment",

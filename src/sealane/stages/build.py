@@ -113,13 +113,21 @@ def _cannot_build(error: dagger.QueryError) -> StageResult:
     return StageResult(NAME, Outcome.FAILED, reason, report=report, notes=notes)
 
 
+def not_started(project: Project, facts: dockerfile.Facts) -> str:
+    """Why the image is not started; empty when it is."""
+    build = project.config.build
+    if build.start is False:
+        return "not started (`build.start` is false)"
+    if build.start or build.health or facts.healthcheck or facts.ports:
+        return ""
+    return "not started (no HEALTHCHECK, no EXPOSE, no `build.health`)"
+
+
 async def _try(built: dagger.Container, project: Project, facts: dockerfile.Facts) -> tuple[str, str]:
     """Start the image and ask it. Answers what is wrong (empty when nothing is) and what it said."""
     build = project.config.build
-    start = build.start if build.start is not None else bool(build.health or facts.healthcheck or facts.ports)
-    if not start:
-        why = "`build.start` is false" if build.start is False else "no HEALTHCHECK, no EXPOSE, no `build.health`"
-        return "", f"built; not started ({why})"
+    if why := not_started(project, facts):
+        return "", f"built; {why}"
     url = facts.healthcheck.url if facts.healthcheck else None
     port = started.port(project, facts)
     path = build.health if build.health is not None else (url[1] if url else "")

@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     from sealane.stages.project import Project
 
-__all__ = ["NAME", "nothing_to_do", "run"]
+__all__ = ["NAME", "has_frontend", "nothing_to_do", "run"]
 
 
 async def nothing_to_do(project: Project) -> str:
     found = any(python.runs(project, row) for row in matrix.rows(project.config))
-    if found or e2e.wanted(project) or performance.wanted(project) or await _has_frontend(project):
+    if found or e2e.wanted(project) or performance.wanted(project) or await has_frontend(project):
         return ""
     return "no tests"
 
@@ -80,10 +80,10 @@ async def _calls(project: Project) -> list[Callable[[list[Suite]], Awaitable[Non
     calls: list[Callable[[list[Suite]], Awaitable[None]]] = [partial(python.row, row.of(project), row) for row in rows]
     if e2e.wanted(project):
         calls.append(partial(e2e.run, project))
-    if await _has_frontend(project):
+    if await has_frontend(project):
         calls.append(partial(frontend.run, project))
     return calls
 
 
-async def _has_frontend(project: Project) -> bool:
+async def has_frontend(project: Project) -> bool:
     return "unit" in project.config.test.categories and project.config.frontend.test in await project.node_scripts()
