@@ -20,6 +20,11 @@ def go_tools(session: nox.Session) -> None:
     session.run("sh", "ci/go-tools.sh", external=True)
 
 
+def docker(session: nox.Session) -> None:
+    """Debian's Docker beside the tests, where apt is."""
+    session.run("sh", "ci/docker.sh", external=True)
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Ruff's rules and its format."""
@@ -56,6 +61,7 @@ def contract(session: nox.Session) -> None:
 def e2e(session: nox.Session) -> None:
     """The commands that users type, the sample's pipeline and its seeded defects."""
     go_tools(session)
+    docker(session)
     pytest(session, "tests/e2e")
 
 

@@ -18,7 +18,7 @@ import pytest
 HERE = Path(__file__).parent
 SKIPPED = pytest.StashKey[list[str]]()
 
-# Where ci/go-tools.sh puts what it builds.
+# Where ci/go-tools.sh puts what it builds. Docker is below, and not on PATH: the pipeline would see it there, too.
 _CACHE = os.environ.get("XDG_CACHE_HOME") or str(Path("~/.cache").expanduser())
 os.environ["PATH"] += f":{_CACHE}/sealane-tools"
 
@@ -36,6 +36,7 @@ CAPABILITIES: dict[str, Callable[[], bool]] = {
     "umoci": lambda: shutil.which("umoci") is not None,
     "crane": lambda: shutil.which("crane") is not None,
     "cosign": lambda: shutil.which("cosign") is not None,
+    "docker": lambda: Path(_CACHE, "sealane-tools/docker/complete").exists(),
     "qemu": lambda: shutil.which("qemu-aarch64-static") is not None,
     "dagger": lambda: shutil.which("dagger") is not None,
     "chromium": lambda: shutil.which("chromium") is not None,
