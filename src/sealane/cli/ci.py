@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import difflib
 import json
-import secrets
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,13 +15,14 @@ from sealane.errors import SealaneError
 if TYPE_CHECKING:
     from sealane.config import Config
     from sealane.vendors.model import Context
+    from sealane.vendors.rules import Work
 
 
 def run(options: Options, words: list[str]) -> int:
     options, words = strip(options, words)
     arguments = _parser().parse_args(words)
     if arguments.verb == "run":
-        return _run(options)
+        return _run(options, arguments.work or "")
     if arguments.verb == "generate":
         return _generate(arguments.vendor, overwrite=arguments.overwrite)
     return _check()
@@ -35,7 +35,8 @@ def _parser() -> argparse.ArgumentParser:
     generate.add_argument("vendor")
     generate.add_argument("--overwrite", action="store_true", help="though the file was changed by hand")
     verbs.add_parser("check", help="fail if a wrapper is not what would be generated")
-    verbs.add_parser("run", help="what a wrapper calls: run what this event is for")
+    running = verbs.add_parser("run", help="what a wrapper calls: run what this event is for")
+    running.add_argument("work", nargs="?", choices=("pipeline", "security"), help="this, whatever the event")
     return parser
 
 
@@ -95,28 +96,41 @@ def _difference(path: str, text: str) -> str:
     return "".join(difflib.unified_diff(now, text.splitlines(keepends=True), path, f"{path} (generated)"))
 
 
-def _run(options: Options) -> int:
+def _run(options: Options, asked: str) -> int:
+    from sealane.cli.guard import Guard
+
+    with Guard():
+        try:
+            return _guarded(options, asked)
+        except SealaneError as error:  # its words may be a step's, or a branch's
+            print(f"Error: {error}", file=sys.stderr)
+            return error.exit_code
+
+
+def _guarded(options: Options, asked: str) -> int:
     from sealane.cli import call
     from sealane.vendors.context import read
+    from sealane.vendors.rules import work_for
 
-    context = read(options.environ)
-    token = secrets.token_hex(16)
-    if context.vendor == "github":  # until the token comes again, nothing that is printed is a command
-        print(f"::stop-commands::{token}", flush=True)
+    context, config = read(options.environ), _config().ci
+    work = work_for(context, config, asked)
+    if work is None:
+        where = context.base or context.branch
+        print(f"Nothing runs for a {context.event} on {where} (ci.branches and ci.base in [tool.sealane]).")
+        return 0
     try:
-        return max(call.run(options, words) for words in _calls(context, _config().ci.source))
+        return max(call.run(options, words) for words in _calls(context, config.source, work))
     finally:
         if context.vendor == "github":
-            print(f"::{token}::", flush=True)
             _summary(options.environ.get("GITHUB_STEP_SUMMARY", ""))
 
 
-def _calls(context: Context, source: str) -> list[list[str]]:
+def _calls(context: Context, source: str, work: Work) -> list[list[str]]:
     """What `sealane call` is told; what comes from outside is an argument of its own, never a part of a line."""
-    from sealane.vendors.model import Event
+    from sealane.vendors.rules import Work
 
     ahead = [f"--source={source}", f"--context={json.dumps(context.as_json())}"]
-    if context.event is Event.SCHEDULE:  # the report first: a verdict that fails must not hide it
+    if work is Work.SECURITY:  # the report first: a verdict that fails must not hide it
         security = [*ahead, "security", "--base=", f"--path={source}"]
         return [[*security, "report", "--output=out"], [*security, "assert"]]
     return [[*ahead, "pipeline", "--output=out"]]

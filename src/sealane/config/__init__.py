@@ -12,7 +12,7 @@ from pydantic import Field
 
 from sealane.config.gates import GatesConfig
 from sealane.config.image import BuildConfig, PublishConfig, VerifyConfig
-from sealane.config.model import Branch, Category, Inside, Model, StageName, Version
+from sealane.config.model import Alias, Branch, Category, Inside, Model, StageName, Version
 from sealane.config.stages import FrontendConfig, LintConfig, ScanConfig, ServicesConfig, TestConfig
 from sealane.errors import ConfigError
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 class CiConfig(Model):
     """The wrappers of CI vendors: which pushes (`branches`) and pull requests (to `base`) run; `timeout` in minutes.
 
-    `command` is a script of the project that gets the words `ci run`; left out, sealane is installed from the index.
+    `nightly` is when the security run starts, as cron says it (minute, hour, day, month, weekday; UTC). `environments`
+    are what a run that is started by hand can be for, the first by default. `command` is a script of the project that gets the words `ci run`; left out, sealane is installed from the index.
     """
 
     name: str = "Sealane"
@@ -32,6 +33,8 @@ class CiConfig(Model):
     source: Inside = "."
     command: Annotated[str, Field(pattern=r"^[\w./-]*$")] = ""
     timeout: int = Field(default=60, ge=1)
+    nightly: Annotated[str, Field(pattern=r"^[\d*/,-]+( [\d*/,-]+){4}$")] = "0 2 * * *"
+    environments: tuple[Alias, ...] = Field(default=("staging", "production"), min_length=1)
 
 
 class Config(Model):

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from sealane import __version__
 from sealane.errors import UsageError
+from sealane.vendors.rules import Work
 
 if TYPE_CHECKING:
     from sealane.config import CiConfig
-
-CRON = "0 2 * * *"
 
 # Vendor → where its files lie in a project, and the template of each.
 FILES = {
@@ -70,20 +69,23 @@ def _values(vendor: str, config: CiConfig) -> dict[str, Any]:
         "branches": config.branches,
         "base": config.base,
         "timeout": config.timeout,
-        "cron": CRON,
+        "nightly": config.nightly,
+        "environments": config.environments,
         "commands": _commands(config),
+        "security_commands": _commands(config, Work.SECURITY),
         "paths": PATHS,
         "pins": {name: _pinned(pin) for name, pin in pins().items()},
     }
 
 
-def _commands(config: CiConfig) -> list[str]:
+def _commands(config: CiConfig, work: str = "") -> list[str]:
+    run = f"ci run {work}".rstrip()
     if config.command:
-        return [f"./{config.command} ci run"]
+        return [f"./{config.command} {run}"]
     return [
         "python3 -m venv .venv-sealane",
         f".venv-sealane/bin/pip install --quiet sealane=={__version__}",
-        ".venv-sealane/bin/sealane ci run",
+        f".venv-sealane/bin/sealane {run}",
     ]
 
 

@@ -103,9 +103,10 @@ HOSTILE_RUN = {
 def test_what_comes_from_outside_is_one_argument(branch: str, project: Path):
     from sealane.cli.ci import _calls
     from sealane.vendors.context import read
+    from sealane.vendors.rules import Work
 
     context = read({**HOSTILE_RUN, "GITHUB_REF_NAME": branch, "GITHUB_EVENT_NAME": "push"}, project)
-    (words,) = _calls(context, ".")
+    (words,) = _calls(context, ".", Work.PIPELINE)
     assert [word.partition("=")[0] for word in words] == ["--source", "--context", "pipeline", "--output"]
     assert list(project.iterdir()) == []
 

@@ -1,0 +1,61 @@
+"""Which function of the module runs for which event: one table, which the wrappers' triggers and `sealane ci run` read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Literal
+
+from sealane.errors import ConfigError
+from sealane.vendors.model import Context, Event
+
+if TYPE_CHECKING:
+    from sealane.config import CiConfig
+
+
+class Work(StrEnum):
+    """What a run is for. Its value is the module's function."""
+
+    PIPELINE = "pipeline"
+    SECURITY = "security"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """For this event, this work; where `to` names a key of [tool.sealane.ci], only for the branches that it lists."""
+
+    event: Event
+    work: Work
+    to: Literal["branches", "base", ""] = ""
+
+
+# A tag starts nothing in the wrappers that are generated: where a project's own trigger does, it is the pipeline's.
+RULES = (
+    Rule(Event.PUSH, Work.PIPELINE, to="branches"),
+    Rule(Event.PULL_REQUEST, Work.PIPELINE, to="base"),
+    Rule(Event.TAG, Work.PIPELINE),
+    Rule(Event.MANUAL, Work.PIPELINE),
+    Rule(Event.SCHEDULE, Work.SECURITY),
+)
+
+
+def work_for(context: Context, config: CiConfig, asked: str = "") -> Work | None:
+    """What to run for a context; None when this event on this branch is for nothing.
+
+    `asked` is what the wrapper says itself, which wins: GitHub's nightly workflow, started by hand, is still the nightly
+    one. A branch that the vendor keeps to itself is taken for one of those that run. Raises ConfigError
+    (`bad-environment`) when whoever started the run chose an environment that there is none of.
+    """
+    environment = context.inputs.get("environment", "")
+    if environment and environment not in config.environments:
+        raise ConfigError(
+            f"this run was started for the environment {environment!r}",
+            reason="bad-environment",
+            hint=f"There is {', '.join(config.environments)} (ci.environments in [tool.sealane]).",
+        )
+    if asked:
+        return Work(asked)
+    rule = next(rule for rule in RULES if rule.event is context.event)
+    target = context.base if rule.event is Event.PULL_REQUEST else context.branch
+    wanted = getattr(config, rule.to) if rule.to else ()
+    return rule.work if not wanted or not target or target in wanted else None
