@@ -8,6 +8,7 @@ SealaneError                message, reason (a slug that tests assert), hint (wh
 │   └── SessionLost         the engine ended, or stopped answering, in the middle of a request
 ├── QueryFailed             the engine's answer was an error
 │   └── ExecFailed          a command ended with an exit code that wasn't expected, which becomes ours
+├── ChangesRefused          changes can't be applied here as they are: settle what is named, or say where
 ├── ModuleNotFound          there is no dagger.json where one was looked for
 ├── ReportUnreadable        a tool's report is missing or isn't what the tool promises
 ├── RegistryFailed          a registry refused, or couldn't be reached
@@ -80,6 +81,10 @@ class ExecFailed(QueryFailed):
         self.exit_code = exit_code
         self.stdout = stdout
         self.stderr = stderr
+
+
+class ChangesRefused(SealaneError):
+    reason = "changes-refused"
 
 
 class ModuleNotFound(SealaneError):

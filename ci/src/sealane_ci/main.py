@@ -68,6 +68,20 @@ class StageRun:
             runs.must_have_passed(self.name, passed=self.passed, text=self.text)
 
 
+@object_type
+class Lint(StageRun):
+    """A run of lint, and what its tools mend by themselves."""
+
+    source: dagger.Directory
+    context: str
+
+    @function(cache="never")
+    async def fix(self) -> dagger.Changeset:
+        """What black, isort, ruff, ESLint and Prettier mend by themselves, to be applied; `lint --fix` for short."""
+        with told():
+            return await runs.mended(self.source, self.context)
+
+
 async def must_pass(name: str, source: dagger.Directory, context: str) -> None:
     with told():
         runs.passed(await runs.one(name, source, context))
@@ -103,9 +117,10 @@ class Sealane:
             return runs.directory(await runs.whole(self.source, self.context, categories or ()))
 
     @function(cache="never")
-    async def lint(self) -> StageRun:
+    async def lint(self) -> Lint:
         """black, isort, flake8, mypy and bandit, and the frontend's lint script."""
-        return await StageRun.of("lint", self.source, self.context)
+        run = await StageRun.of("lint", self.source, self.context)
+        return Lint(**vars(run), source=self.source, context=self.context)
 
     @function(cache="never")
     async def test(self, categories: Categories = None) -> StageRun:

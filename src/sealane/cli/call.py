@@ -74,7 +74,7 @@ def _run(options: Options, head: Head, progress: Progress) -> int:
         else:
             report = None
         if report is None:
-            _call(opened, types, chain, selections, progress, output=chain.output)
+            _call(opened, types, chain, selections, progress, output=chain.output, apply=options.auto_apply)
             return 0
         failure: SealaneError | None = None
         from concurrent.futures import ThreadPoolExecutor
@@ -129,6 +129,7 @@ def _call(
     progress: Progress,
     *,
     output: str,
+    apply: bool = False,
 ) -> None:
     from sealane.cli import selection
     from sealane.cli.output import present
@@ -140,6 +141,12 @@ def _call(
         return
     response = selection.ask(opened.session, selections + leaf)
     progress.close()
+    if not output:
+        from sealane.cli import changes
+
+        if changes.is_one(types, chain.returns):
+            changes.settle(opened.session, response, apply=apply)
+            return
     present(types, chain.returns, response, output=output, as_json=chain.json)
 
 

@@ -14,6 +14,7 @@ from sealane.errors import UsageError
 
 _BOOL = Kind("", lambda text: text.lower() in ("1", "t", "true"), boolean=True)
 _STRING = Kind("string", str, quoted=True)
+FIX = "--fix"
 _COUNT = Kind("count", lambda text: text, boolean=True)
 KINDS = {"bool": _BOOL, "string": _STRING, "count": _COUNT}
 
@@ -72,7 +73,7 @@ def read(types: Types, words: Iterable[str], *, command: str, help_wanted: bool)
         if found is None:
             break
         command = f"{command} {found.command}"
-        flags, rest = _read_flags(types, found, rest[1:], command)
+        flags, rest = _read_flags(types, found, _spelled_out(types, found, rest[1:]), command)
         shared = _shared(flags, shared)
         if not help_wanted:
             _require(flags, command)
@@ -92,6 +93,20 @@ def read(types: Types, words: Iterable[str], *, command: str, help_wanted: bool)
         output=shared.get("output", ""),
         json=shared.get("json", False),
     )
+
+
+def _spelled_out(types: Types, function: Function, words: list[str]) -> list[str]:
+    """`lint --fix` as `lint fix`: a flag can't change what a function answers, so it is short for what answers that.
+
+    It is so for every function without an argument of that name that answers an object with a function `fix`.
+    """
+    answers = types.provider(function.returns)
+    if FIX not in words or answers is None or answers.function("fix") is None:
+        return words
+    if any(argument.flag == "fix" for argument in function.args):
+        return words
+    position = words.index(FIX)
+    return [*words[:position], "fix", *words[position + 1 :]]
 
 
 def _read_flags(types: Types, function: Function | None, words: list[str], command: str) -> tuple[FlagSet, list[str]]:

@@ -44,6 +44,7 @@ def given(options: Options) -> list[str]:
     """The global options that stood before the verb, as dagger takes them after it."""
     words = [] if options.progress == "auto" else ["--progress", options.progress]
     words += ["--lock", options.lock_mode] if options.lock_mode else []
+    words += ["--auto-apply"] if options.auto_apply else []
     return words + (["--silent"] if options.silent else [])
 
 

@@ -10,6 +10,7 @@ from sealane.errors import PipelineFailed, StageFailed
 from sealane.report import build
 from sealane.report.text import markdown
 from sealane.stages import codecov, project
+from sealane.stages.lint import mend
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +26,11 @@ async def whole(source: dagger.Directory, context: str = "", categories: Sequenc
 async def one(name: str, source: dagger.Directory, context: str = "", categories: Sequence[str] = ()) -> pipeline.Run:
     """One stage alone, as a run of its own."""
     return await pipeline.run_alone(name, await _project(source, context, categories))
+
+
+async def mended(source: dagger.Directory, context: str = "") -> dagger.Changeset:
+    """What the linters' tools mend in `source` by themselves. Raises ConfigError, StageFailed."""
+    return await mend.changes(await project.read(source, context))
 
 
 async def uploaded(source: dagger.Directory, context: str, token: dagger.Secret, target: codecov.Target) -> str:

@@ -200,6 +200,12 @@ def _put_file(world: World, state: State, link: Link) -> State:
     return _with_text(state, link.get("path"), world.object(link.get("source")).text)
 
 
+def _changes(world: World, state: State, link: Link) -> State:
+    """What was added or changed; what was removed leaves no trace."""
+    before = world.object(link.get("from")).files
+    return State("Changeset", {path: text for path, text in state.files.items() if before.get(path) != text})
+
+
 def _variable(_world: World, state: State, link: Link) -> State:
     return replace(state, env={**state.env, link.get("name"): link.get("value")})
 
@@ -218,6 +224,8 @@ _FIELDS: dict[str, Callable[[World, State, Link], State]] = {
     "directory": _directory,
     "file": _file,
     "filter": _filtered,
+    "changes": _changes,
+    "layer": lambda _w, s, _l: replace(s, kind="Directory"),
     "from": World.base,
     "withNewFile": lambda _w, s, link: _with_text(s, link.get("path"), link.get("contents")),
     "withFile": _put_file,
@@ -271,6 +279,7 @@ _LEAVES: dict[str, Callable[[State, Link], Any]] = {
     "size": lambda s, _l: len(s.text),
     "entries": _entries,
     "glob": _glob,
+    "isEmpty": lambda s, _l: not s.files,
     "entrypoint": lambda _s, _l: ["dumb-init", "--"],
     "digest": _digest,
     "imageRef": lambda s, _l: f"{s.image}@sha256:{hashlib.sha256(s.image.encode()).hexdigest()}",
