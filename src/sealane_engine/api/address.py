@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from sealane_engine.api.registry import Context, Fields
 from sealane_engine.errors import InvalidInput
@@ -85,8 +85,16 @@ async def file(
 
 @field("secret")
 async def secret(ctx: Context, self: Address) -> Any:
-    uri = self.value if ":" in self.value else f"env://{self.value}"
-    return await _evaluate(ctx, Call.make(None, "Secret", "secret", {"uri": uri}, scope=ctx.client.id))
+    """`NAME` and `env:NAME` are `env://NAME`; `cacheKey` in the query is the secret's name in keys."""
+    scheme, colon, rest = self.value.partition(":")
+    uri = f"{scheme}://{rest.removeprefix('//')}" if colon else f"env://{self.value}"
+    uri, _, query = uri.partition("?")
+    pairs = parse_qsl(query, keep_blank_values=True)
+    key = dict(pairs).get("cacheKey", "")
+    if key:
+        query = urlencode([pair for pair in pairs if pair[0] != "cacheKey"])
+    args = {"uri": f"{uri}?{query}" if query else uri, **({"cacheKey": key} if key else {})}
+    return await _evaluate(ctx, Call.make(None, "Secret", "secret", args, scope=ctx.client.id))
 
 
 @field("service")

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import hmac
-import os
-import subprocess
 from dataclasses import dataclass
-from pathlib import Path
-from urllib.parse import parse_qs
 
-from sealane_engine.errors import InvalidInput, NotFound
+from sealane_engine.errors import InvalidInput
 
 MAX_BYTES = 128_000
 
@@ -59,46 +54,14 @@ class Secrets:
         return self._plaintexts[secret.handle]
 
     async def from_uri(self, uri: str, cache_key: str = "") -> Secret:
-        """Read a secret from a provider: env, file, cmd."""
+        """Read a secret from its provider (see `providers`)."""
+        from sealane_engine.secrets.providers import read
+
         scheme, separator, rest = uri.partition("://")
         if not separator:
-            scheme, _, rest = uri.partition(":")
-        rest, _, query = rest.partition("?") if scheme in ("env", "file") else (rest, "", "")
-        cache_key = cache_key or (parse_qs(query).get("cacheKey") or [""])[0]
-        plaintext = await _read(scheme, rest)
+            raise InvalidInput(
+                f"{uri[:3]!r}... is no secret's URI", reason="bad-secret-uri", hint="write it as env://NAME"
+            )
+        plaintext = await read(scheme, rest)
         handle = self.keep(uri, plaintext)
         return Secret(name="", identity=f"cache-key:{cache_key}" if cache_key else handle, handle=handle, uri=uri)
-
-
-async def _read(scheme: str, rest: str) -> bytes:
-    match scheme:
-        case "env":
-            if (value := os.environb.get(os.fsencode(rest))) is None:
-                raise NotFound(
-                    f'secret env var not found: "{rest[:3]}..."',
-                    reason="secret-not-found",
-                    hint="set the variable where the pipeline is started",
-                )
-            return value
-        case "file":
-            path = Path(rest).expanduser()
-            try:
-                return await asyncio.to_thread(path.read_bytes)
-            except OSError as error:
-                raise NotFound(
-                    f"secret file {str(path)!r} can't be read: {error.strerror}",
-                    reason="secret-not-found",
-                    hint="check the path and its permissions",
-                ) from None
-        case "cmd":
-            done = await asyncio.to_thread(subprocess.run, ["sh", "-c", rest], capture_output=True, check=False)
-            if done.returncode:
-                raise NotFound(
-                    f"secret command failed with exit code {done.returncode}",
-                    reason="secret-not-found",
-                    hint="run the command by hand to see why",
-                )
-            return done.stdout
-    raise InvalidInput(
-        f'unsupported secret provider: "{scheme}"', reason="secret-provider", hint="use env://, file:// or cmd://"
-    )
