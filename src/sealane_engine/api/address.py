@@ -99,7 +99,7 @@ async def secret(ctx: Context, self: Address) -> Any:
 
 @field("service")
 async def service(ctx: Context, self: Address) -> Any:
-    url = urlsplit(self.value if "://" in self.value else f"tcp://{self.value}")
+    url = urlsplit(self.value)
     try:
         port = url.port
     except ValueError:

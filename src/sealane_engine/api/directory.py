@@ -11,6 +11,7 @@ from typing import Any
 from sealane_engine.api.paths import Stat, seen_directory, seen_file, stat_of, tree_exists
 from sealane_engine.api.registry import Context, Fields
 from sealane_engine.api.values import Directory, File, join
+from sealane_engine.errors import InvalidInput, NotFound
 from sealane_engine.graph.operation import (
     Action,
     ChangeOwner,
@@ -66,6 +67,7 @@ async def glob(ctx: Context, self: Directory, *, pattern: str) -> list[str]:
 
 @field("name")
 async def name(ctx: Context, self: Directory) -> str:
+    await seen_directory(ctx, self.at)
     return posixpath.basename(self.at.path) + "/"
 
 
@@ -98,6 +100,8 @@ async def exists(
 
 @field("stat")
 async def stat(ctx: Context, self: Directory, *, path: str, doNotFollowSymlinks: bool = False) -> Stat | None:
+    if not path:
+        raise NotFound("stat : no such file or directory", reason="path-not-found", hint='name what to look at, or "."')
     return await stat_of(ctx, Ref(self.at.tree, inside(self, path).rstrip("/") or "/"), doNotFollowSymlinks)
 
 
@@ -124,6 +128,12 @@ async def with_new_file(
 
 @field("withNewDirectory")
 async def with_new_directory(ctx: Context, self: Directory, *, path: str, permissions: int | None = None) -> Directory:
+    if posixpath.normpath(path).startswith("../"):
+        raise InvalidInput(
+            f"cannot create directory outside parent: {path}",
+            reason="path-escapes",
+            hint="give a path in the directory",
+        )
     return edited(
         self, MakeDirectory(inside(self, path).rstrip("/") or "/", 0o644 if permissions is None else permissions)
     )

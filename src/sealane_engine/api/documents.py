@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,14 +28,22 @@ value = Fields("JSONValue")
 
 @dataclass(frozen=True, slots=True)
 class EnvFile:
-    """Lines of NAME=value in their order, as written."""
+    """Lines of NAME=value in their order, as written. `context` has those that a namespace left out, for the others."""
 
     raw: Pairs = ()
     expand: bool = True
+    context: Pairs = ()
 
 
-def _values(self: EnvFile) -> Pairs:
-    return dotenv.values(self.raw) if self.expand else dotenv.unquoted(self.raw)
+def _values(ctx: Context, self: EnvFile) -> Pairs:
+    if not self.expand:
+        return dotenv.unquoted(self.raw)
+    return tuple(sorted(dotenv.values(self.raw, self.context, _system(ctx), strict=True)))
+
+
+def _system(ctx: Context) -> dotenv.LookUp | None:
+    """The variables of the client's machine; a module's session has none."""
+    return (lambda name: os.environ.get(name, "")) if ctx.client.extra.get("workdir") is not None else None
 
 
 @query("envFile")
@@ -49,12 +58,14 @@ async def as_env_file(ctx: Context, self: File, *, expand: bool | None = None) -
 
 @env("variables")
 async def variables(ctx: Context, self: EnvFile, *, raw: bool = False) -> list[NameValue]:
-    return [NameValue(*pair) for pair in (self.raw if raw else _values(self))]
+    return [NameValue(*pair) for pair in (tuple(sorted(self.raw)) if raw else _values(ctx, self))]
 
 
 @env("get")
 async def get(ctx: Context, self: EnvFile, *, name: str, raw: bool = False) -> str:
-    return dict(self.raw if raw else _values(self)).get(name, "")
+    if raw or not self.expand:
+        return dict(self.raw if raw else _values(ctx, self)).get(name, "")
+    return dotenv.value(self.raw, name, self.context, _system(ctx))
 
 
 @env("exists")
@@ -64,7 +75,7 @@ async def exists(ctx: Context, self: EnvFile, *, name: str) -> bool:
 
 @env("withVariable")
 async def with_variable(ctx: Context, self: EnvFile, *, name: str, value: str) -> EnvFile:
-    return replace(self, raw=(*(pair for pair in self.raw if pair[0] != name), (name, value)))
+    return replace(self, raw=dotenv.with_value(self.raw, name, value))
 
 
 @env("withoutVariable")
@@ -75,7 +86,7 @@ async def without_variable(ctx: Context, self: EnvFile, *, name: str) -> EnvFile
 @container("withEnvFileVariables")
 async def with_env_file_variables(ctx: Context, self: Container, *, source: EnvFile) -> Container:
     env = self.config.env
-    for name, value in _values(source):
+    for name, value in _values(ctx, source):
         env = with_pair(env, name, value)
     return self.with_config(env=env)
 
@@ -92,7 +103,9 @@ async def source_defaults(ctx: Context, self: ModuleSource) -> EnvFile:
 
 @env("namespace")
 async def namespace(ctx: Context, self: EnvFile, *, prefix: str) -> EnvFile:
-    return replace(self, raw=dotenv.namespaced(self.raw, prefix))
+    inner = dotenv.namespaced(self.raw, prefix)
+    others = tuple(pair for pair in self.raw if not dotenv.namespaced((pair,), prefix))
+    return replace(self, raw=inner, context=(*self.context, *others))
 
 
 @env("asFile")

@@ -28,6 +28,16 @@ async def read_bytes(ctx: Context, self: File) -> bytes:
     return await asyncio.to_thread(read)
 
 
+def check_file_name(name: str) -> None:
+    """Raises InvalidInput (`bad-file-name`)."""
+    if "/" in name:
+        raise InvalidInput(
+            f"file name {name!r} must not contain a directory",
+            reason="bad-file-name",
+            hint="put the file in a directory by withFile",
+        )
+
+
 def alone(self: File, name: str | None = None) -> Ref:
     """The file as the only one of a tree of its own."""
     name = name or posixpath.basename(self.at.path)
@@ -73,7 +83,8 @@ async def stat(ctx: Context, self: File) -> Stat | None:
 
 @field("withName")
 async def with_name(ctx: Context, self: File, *, name: str) -> File:
-    return File(alone(self, posixpath.basename(name)))
+    check_file_name(name)
+    return File(alone(self, name))
 
 
 @field("withTimestamps")
@@ -84,8 +95,10 @@ async def with_timestamps(ctx: Context, self: File, *, timestamp: int) -> File:
 
 @field("chown")
 async def chown(ctx: Context, self: File, *, owner: str) -> File:
+    """Names are looked up where the file is: alone, it has no /etc/passwd beside it."""
     ref = alone(self)
-    return File(Ref(Edit(ref.tree, ChangeOwner(ref.path, owner)), ref.path))
+    ids = await ctx.owner_ids(self.at.tree, owner)
+    return File(Ref(Edit(ref.tree, ChangeOwner(ref.path, ids)), ref.path))
 
 
 @field("withReplaced")
@@ -102,6 +115,8 @@ async def with_replaced(
     text = (await read_bytes(ctx, self)).decode()
     start = sum(len(line) for line in text.splitlines(keepends=True)[: firstFrom - 1]) if firstFrom else 0
     head, tail = text[:start], text[start:]
+    if search not in tail and all:
+        return self
     if search not in tail:
         raise InvalidInput(f"search string not found: {search!r}", reason="search-not-found", hint="check the text")
     if tail.count(search) > 1 and not all and firstFrom is None:

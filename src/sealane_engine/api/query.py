@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform as host_platform
 
 from sealane_engine import VERSION
+from sealane_engine.api.file import check_file_name
 from sealane_engine.api.registry import Context, Fields
 from sealane_engine.api.values import Container, Directory, File
 from sealane_engine.graph.operation import Edit, Ref, Scratch, WriteFile
@@ -39,6 +40,7 @@ async def directory(ctx: Context, self: None) -> Directory:
 
 @query("file")
 async def file(ctx: Context, self: None, *, name: str, contents: str, permissions: int | None = None) -> File:
-    path = "/" + name.lstrip("/")
+    check_file_name(name)
+    path = f"/{name}"
     mode = 0o644 if permissions is None else permissions
     return File(Ref(Edit(Scratch(), WriteFile(path, contents.encode(), mode)), path))

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any
 from sealane_engine.api.paths import seen_directory, seen_file
 from sealane_engine.api.registry import Context, Fields
 from sealane_engine.api.values import Directory, File
-from sealane_engine.errors import InvalidInput
-from sealane_engine.graph.edits import ignore_files
-from sealane_engine.host.patterns import Filter
+from sealane_engine.errors import InvalidInput, NotFound
+from sealane_engine.host.patterns import IgnoreRules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +23,9 @@ directory = Fields("Directory")
 file = Fields("File")
 result = Fields("SearchResult")
 submatch = Fields("SearchSubmatch")
+
+_IGNORES = (".ignore", ".rgignore")
+_MAX_STEPS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,9 @@ class SearchResult:
 
 @directory("search")
 async def search_directory(ctx: Context, self: Directory, *, pattern: str, **options: Any) -> list[SearchResult]:
+    paths = [_inside(path) for path in options.get("paths") or ()]
     view, root = await seen_directory(ctx, self.at)
-    return await asyncio.to_thread(_search_tree, view, root, _compile(pattern, options), options)
+    return await asyncio.to_thread(_search_tree, view, root, _compile(pattern, options), options, paths)
 
 
 @file("search")
@@ -57,6 +60,16 @@ async def search_file(ctx: Context, self: File, *, pattern: str, **options: Any)
         data = opened.read()
     found = _search(posixpath.basename(entry.path), data, _compile(pattern, options), options)
     return list(found)[: options.get("limit")]
+
+
+def _inside(path: str) -> str:
+    """A path to search, relative to the directory and clean."""
+    clean = posixpath.normpath(path.lstrip("/") or ".")
+    if clean.split("/")[0] == "..":
+        raise InvalidInput(
+            f"path cannot escape directory: {path}", reason="search-path", hint="give a path in the directory"
+        )
+    return clean
 
 
 def _compile(pattern: str, options: dict[str, Any]) -> re.Pattern[bytes]:
@@ -70,47 +83,123 @@ def _compile(pattern: str, options: dict[str, Any]) -> re.Pattern[bytes]:
         ) from None
 
 
-def _search_tree(view: TreeView, root: str, pattern: re.Pattern[bytes], options: dict[str, Any]) -> list[SearchResult]:
-    ignored = Filter(gitignore=ignore_files(view, root)).match if options.get("skipIgnored") else None
-    wanted = tuple(path.strip("/") for path in options.get("paths") or ())
-    globs = Filter(include=tuple(options.get("globs") or ())).match if options.get("globs") else None
-    limit = options.get("limit")
+def _search_tree(
+    view: TreeView, root: str, pattern: re.Pattern[bytes], options: dict[str, Any], paths: list[str]
+) -> list[SearchResult]:
+    limit = None if options.get("filesOnly") else options.get("limit")
     found: list[SearchResult] = []
-    for path, entry in view.walk(root):
-        relative = posixpath.relpath(path, root)
-        if entry.kind != "file" or (options.get("skipHidden") and "/." in "/" + relative):
-            continue
-        if wanted and not any(relative == each or relative.startswith(each + "/") for each in wanted):
-            continue
-        if (globs and not globs(relative, False)) or (ignored and not ignored(relative, False)):
-            continue
-        with view.open(path) as opened:
+    for relative in _candidates(view, root, options, paths):
+        with view.open(posixpath.join(root, relative)) as opened:
             found += _search(relative, opened.read(), pattern, options)
         if limit and len(found) >= limit:
             return found[:limit]
     return found
 
 
+def _candidates(view: TreeView, root: str, options: dict[str, Any], paths: list[str]) -> Iterator[str]:
+    """The files to look into, relative to the directory: those that were named, and what is wanted below the others."""
+    ignored = IgnoreRules(_ignore_files(view, root)) if options.get("skipIgnored") else None
+    globs = tuple(options.get("globs") or ())
+    wanted = IgnoreRules([("", globs)]) if globs else None
+    for path in paths or ["."]:
+        top = _resolve(view, root, path)
+        entry = view.lstat(posixpath.join(root, top) if top != "." else root)
+        if entry is None:
+            raise NotFound(f"{path}: no such file or directory", reason="path-not-found", hint="list the directory")
+        if entry.kind == "file":
+            yield top
+            continue
+        for each, below in view.walk(posixpath.join(root, top) if top != "." else root):
+            relative = posixpath.relpath(each, root)
+            hidden = options.get("skipHidden") and "/." in "/" + posixpath.relpath(relative, top)
+            if below.kind != "file" or hidden or (ignored and ignored.ignored(relative, False)):
+                continue
+            if wanted is None or wanted.ignored(relative, False) or _only_excluding(globs, wanted, relative):
+                yield relative
+
+
+def _only_excluding(globs: tuple[str, ...], rules: IgnoreRules, path: str) -> bool:
+    """When all globs leave something out, what none of them names is meant."""
+    if any(not glob.startswith("!") for glob in globs):
+        return False
+    return not IgnoreRules([("", [glob[1:] for glob in globs])]).ignored(path, False)
+
+
+def _ignore_files(view: TreeView, root: str) -> list[tuple[str, list[str]]]:
+    """What ripgrep ignores: .rgignore over .ignore over .gitignore, and that only in a git repository."""
+    names = (".gitignore", ".ignore", ".rgignore") if view.stat(posixpath.join(root, ".git")) else _IGNORES
+    lines: dict[str, dict[str, list[str]]] = {}
+    for each, entry in view.walk(root):
+        name = posixpath.basename(each)
+        if entry.kind == "file" and name in names:
+            above = posixpath.relpath(posixpath.dirname(each), root)
+            with view.open(each) as opened:
+                text = opened.read().decode(errors="replace").splitlines()
+            lines.setdefault("" if above == "." else above, {})[name] = text
+    return [(above, [line for name in names for line in there.get(name, ())]) for above, there in lines.items()]
+
+
+def _resolve(view: TreeView, root: str, path: str) -> str:
+    """A path with its links followed, none of them out of the directory: `/` in a link is the directory itself."""
+    pending, done = path.split("/"), ""
+    for _ in range(_MAX_STEPS):
+        if not pending:
+            return done or "."
+        name = pending.pop(0)
+        if name in ("", "."):
+            continue
+        if name == "..":
+            done = posixpath.dirname(done)
+            continue
+        here = posixpath.join(done, name)
+        entry = view.lstat(posixpath.join(root, here))
+        if entry is not None and entry.kind == "symlink":
+            target = view.readlink(posixpath.join(root, here))
+            done = "" if target.startswith("/") else done
+            pending = [*target.split("/"), *pending]
+        else:
+            done = here
+    raise InvalidInput(f"{path}: too many levels of links", reason="search-path", hint="name the file itself")
+
+
 def _search(path: str, data: bytes, pattern: re.Pattern[bytes], options: dict[str, Any]) -> Iterator[SearchResult]:
     if b"\0" in data[:8192]:
         return
-    if options.get("multiline"):
-        spans = [(match.start(), data[match.start() : match.end()], [match]) for match in pattern.finditer(data)]
-    else:
-        spans, offset = [], 0
-        for line in data.splitlines(keepends=True):
-            matches = list(pattern.finditer(line.rstrip(b"\r\n")))
-            if matches:
-                spans.append((offset, line, matches))
-            offset += len(line)
+    spans = _spans(data, pattern) if options.get("multiline") else _lines(data, pattern)
     for offset, text, matches in spans:
-        base = offset if options.get("multiline") else 0
-        inner = tuple(
-            Submatch(match[0].decode(errors="replace"), match.start() - base, match.end() - base) for match in matches
-        )
-        yield SearchResult(path, data.count(b"\n", 0, offset) + 1, offset, text.decode(errors="replace"), inner)
         if options.get("filesOnly"):
+            yield SearchResult(path, 0, 0, "", ())
             return
+        inner = tuple(Submatch(found.decode(errors="replace"), start, end) for found, start, end in matches)
+        yield SearchResult(path, data.count(b"\n", 0, offset) + 1, offset, text.decode(errors="replace"), inner)
+
+
+_Matches = list[tuple[bytes, int, int]]
+
+
+def _lines(data: bytes, pattern: re.Pattern[bytes]) -> Iterator[tuple[int, bytes, _Matches]]:
+    """Each line with a match: its offset, its text, and what matched where in it."""
+    offset = 0
+    for line in data.splitlines(keepends=True):
+        matches = [(each[0], *each.span()) for each in pattern.finditer(line.rstrip(b"\r\n"))]
+        if matches:
+            yield offset, line, matches
+        offset += len(line)
+
+
+def _spans(data: bytes, pattern: re.Pattern[bytes]) -> Iterator[tuple[int, bytes, _Matches]]:
+    """The same for matches over lines: whole lines, those that share one together."""
+    groups: list[tuple[int, int, list[re.Match[bytes]]]] = []
+    for each in pattern.finditer(data):
+        start = data.rfind(b"\n", 0, each.start()) + 1
+        end = data.find(b"\n", max(each.end() - 1, each.start())) + 1 or len(data)
+        if groups and start < groups[-1][1]:
+            first, last, matches = groups[-1]
+            groups[-1] = (first, max(last, end), [*matches, each])
+        else:
+            groups.append((start, end, [each]))
+    for start, end, matches in groups:
+        yield start, data[start:end], [(each[0], each.start() - start, each.end() - start) for each in matches]
 
 
 @result("filePath")

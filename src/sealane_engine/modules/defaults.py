@@ -46,7 +46,7 @@ async def user_defaults(ctx: Context, source: ModuleSource) -> Pairs:
 def _pairs(data: bytes | None) -> Pairs:
     if data is None:
         return ()
-    return dotenv.values(dotenv.parse(data.decode(errors="replace")), tuple(os.environ.items()))
+    return dotenv.values(dotenv.parse(data.decode(errors="replace")), system=lambda name: os.environ.get(name, ""))
 
 
 def with_defaults(shown: Registered, module: str, pairs: Pairs) -> Registered:

@@ -1,0 +1,18 @@
+"""The cases of the contract by subject. Each names the test or the source of Dagger's that says what the answer is."""
+
+from __future__ import annotations
+
+from . import directories, documents, file_contents, links
+from .table import Case
+
+EVERY: tuple[Case, ...] = (
+    *directories.CASES,
+    *links.CASES,
+    *documents.CASES,
+    *documents.ENV,
+    *documents.ADDRESS,
+    *documents.SECRET,
+    *file_contents.CASES,
+    *file_contents.SEARCH,
+    *file_contents.STAT,
+)
