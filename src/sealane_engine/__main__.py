@@ -21,6 +21,9 @@ from pathlib import Path
 from sealane_engine.errors import EngineError
 from sealane_engine.events import Event, Events
 from sealane_engine.images.pins import MODES, Pins, read
+from sealane_engine.oci.patience import SECONDS, VARIABLE
+
+MAX_WAIT_SECONDS = 3600
 
 
 def main() -> int:
@@ -48,6 +51,12 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--backend", choices=("launcher", "runc"), default=os.environ.get("SEALANE_BACKEND", "launcher")
     )
+    parser.add_argument(
+        "--registry-wait",
+        default=os.environ.get(VARIABLE, str(SECONDS)),
+        type=_seconds,
+        help=f"for how many seconds in all a busy registry is waited for when it asks for it ({VARIABLE})",
+    )
     parser.add_argument("--lock", choices=MODES, default="disabled", help="what the lock file decides")
     parser.add_argument("--lock-file", type=Path, help="where base images are pinned")
     parser.add_argument(
@@ -59,6 +68,16 @@ def _arguments() -> argparse.ArgumentParser:
         help="what steps may ask for; which images built here may be published",
     )
     return parser
+
+
+def _seconds(text: str) -> float:
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1
+    if not 0 <= found <= MAX_WAIT_SECONDS:
+        raise argparse.ArgumentTypeError(f"{VARIABLE}={text} is no number of seconds from 0 to {MAX_WAIT_SECONDS}")
+    return found
 
 
 def _grant(text: str) -> str:
@@ -93,6 +112,7 @@ async def _serve(options: argparse.Namespace, events: Events) -> None:
         backend=options.backend,
         grants=frozenset(options.allow),
         ids=ROOTLESS_RANGE if rootless else ROOT_RANGE,
+        registry_wait=options.registry_wait,
         pins=Pins(read(options.lock_file), options.lock) if options.lock_file else Pins(mode=options.lock),
     )
     async with open_engine(settings, events) as engine:

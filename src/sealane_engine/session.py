@@ -18,6 +18,7 @@ from sealane_engine.graph.solve import Asker, Solver
 from sealane_engine.graph.step import NESTED_PORT, Steps
 from sealane_engine.images.pins import Pins
 from sealane_engine.modules.room import Modules
+from sealane_engine.oci.patience import SECONDS, Patience
 from sealane_engine.protocol.client import Client, Clients
 from sealane_engine.protocol.ids import IdTable
 from sealane_engine.sandbox.ids import ROOT_RANGE, IdRange
@@ -38,7 +39,8 @@ SYNC_SECONDS = 5.0
 @dataclass(frozen=True, slots=True)
 class Options:
     """How an engine is started. `grants` are what it may do beyond the default: `privileged` steps, publishing
-    images on a base of the catalog (`catalog:NAME`, `catalog:*`). `pins` are the base images that a project has locked.
+    images on a base of the catalog (`catalog:NAME`, `catalog:*`). `pins` are the base images that a project has locked;
+    `registry_wait` is for how many seconds a busy registry is waited for.
     """
 
     home: Path
@@ -47,6 +49,7 @@ class Options:
     grants: frozenset[str] = frozenset()
     ids: IdRange = ROOT_RANGE
     pins: Pins = field(default_factory=Pins)
+    registry_wait: float = SECONDS
 
 
 class Engine:
@@ -179,12 +182,9 @@ async def open_engine(options: Options, events: Events) -> AsyncIterator[Engine]
         emulators = stack.enter_context(contextlib.closing(Emulators()))
         preparer = Preparer(engine.store, engine.secrets, trust, emulators)
         engine.services = await stack.enter_async_context(Services(backend, engine.network, preparer, events))
+        runner = RawRunner(engine.store, backend, engine.network, trust, events, emulators)
         engine.images = Images(
-            engine.store,
-            events,
-            run=RawRunner(engine.store, backend, engine.network, trust, events, emulators),
-            emulators=emulators,
-            pins=options.pins,
+            engine.store, events, run=runner, emulators=emulators, pins=options.pins, patience=_patience(engine)
         )
         stack.push_async_callback(engine.images.close)
         engine.solver = Solver(engine.store, engine.images, events)
@@ -204,6 +204,14 @@ async def open_engine(options: Options, events: Events) -> AsyncIterator[Engine]
         syncing = asyncio.create_task(_sync(engine.store))
         stack.callback(syncing.cancel)
         yield engine
+
+
+def _patience(engine: Engine) -> Patience:
+    """With busy registries; each wait is an event."""
+    return Patience(
+        engine.options.registry_wait,
+        lambda said: engine.events.emit("warning", message=said, reason="registry-busy"),
+    )
 
 
 def _scratch(store: Store, stack: AsyncExitStack) -> Path:

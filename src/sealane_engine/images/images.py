@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sealane_engine.images.pins import Pin
     from sealane_engine.images.remote import Remote
     from sealane_engine.oci.credentials import Credentials
+    from sealane_engine.oci.patience import Patience
     from sealane_engine.oci.reference import Reference
     from sealane_engine.sandbox.emulation import Emulators
     from sealane_engine.store.store import Store
@@ -46,9 +47,10 @@ class Images:
         run: Run | None = None,
         emulators: Emulators | None = None,
         pins: Pins | None = None,
+        patience: Patience | None = None,
     ) -> None:
         self._store, self._events, self._run, self._emulators = store, events, run, emulators
-        self.pins = pins or Pins()
+        self.pins, self.patience = pins or Pins(), patience
         self._logins: dict[str, Credentials] = {}
 
     # registries and the catalog are imported when an image is asked for: most sessions of a cached call ask for none
@@ -63,7 +65,7 @@ class Images:
     def _remote(self) -> Remote:
         from sealane_engine.images.remote import Remote
 
-        return Remote(self._store, live=self.pins.live)
+        return Remote(self._store, live=self.pins.live, patience=self.patience)
 
     async def resolve(
         self,

@@ -22,6 +22,7 @@ from sealane_engine.store.tree import Tree
 if TYPE_CHECKING:
     from sealane_engine.oci.credentials import Credentials
     from sealane_engine.oci.descriptor import Descriptor
+    from sealane_engine.oci.patience import Patience
     from sealane_engine.oci.reference import Reference
     from sealane_engine.store.store import Store
 
@@ -43,8 +44,8 @@ _LAYERS = frozenset(
 class Remote:
     """Asks registries, each at most once while it is down; keeps what they gave. `live`: asks for every tag, always."""
 
-    def __init__(self, store: Store, *, live: bool = False) -> None:
-        self._store, self._live = store, live
+    def __init__(self, store: Store, *, live: bool = False, patience: Patience | None = None) -> None:
+        self._store, self._live, self._patience = store, live, patience
         self._registries: dict[tuple[str, Credentials | None], Registry] = {}
         self._down: dict[str, str] = {}
         self._resolving: Flights[Image] = Flights()
@@ -87,7 +88,7 @@ class Remote:
             raise Unreachable(down)
         key = host, login
         if key not in self._registries:
-            self._registries[key] = Registry(host, login)
+            self._registries[key] = Registry(host, login, self._patience)
         return self._registries[key]
 
     def _down_for_others(self, host: str) -> str:

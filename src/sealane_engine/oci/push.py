@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import re
-import time
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit, urlunsplit
 
 from sealane_engine.errors import ImageError
-from sealane_engine.oci import manifest
+from sealane_engine.oci import manifest, patience
 from sealane_engine.oci.layout import make_index
-from sealane_engine.oci.registry import ATTEMPTS, Registry, Unreachable, _backoff, _origin
+from sealane_engine.oci.patience import ATTEMPTS
+from sealane_engine.oci.registry import Registry, Unreachable, _origin
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
@@ -31,10 +30,8 @@ if TYPE_CHECKING:
 UPLOADS = 4
 CHUNK_BYTES = 32 << 20
 PIECE_BYTES = 1 << 20
-MAX_WAIT_SECONDS = 60.0
 MAX_REDIRECTS = 5
 MAX_ANSWER_BYTES = 1 << 20
-_RETRIED = frozenset({408, 429, 500, 502, 503, 504})
 _RANGE = re.compile(r"(?:bytes=)?0-(\d+)")
 
 
@@ -174,7 +171,7 @@ class Pusher(Registry):
         offset, problem = 0, ""
         for attempt in range(ATTEMPTS):
             if attempt:
-                await asyncio.sleep(_backoff(attempt))
+                await asyncio.sleep(patience.backoff(attempt))
             try:
                 if not location:
                     location, offset = await self._begin(repository, start), 0
@@ -258,7 +255,7 @@ class Pusher(Registry):
             except Broken as error:
                 if attempt + 1 == ATTEMPTS:
                     raise ImageError(f"{self.host}: {error}", reason="registry-failed", hint="try again") from error
-                await asyncio.sleep(_backoff(attempt))
+                await asyncio.sleep(patience.backoff(attempt))
                 continue
             break
         if answer.status not in (200, 201, 202, 204):
@@ -283,8 +280,8 @@ class Pusher(Registry):
         body: tuple[Source, int, int] | None = None,
     ) -> Answer:
         """An answer, authenticated and from where redirects lead; a busy registry is asked again, when it says so."""
+        waits = self.patience.waits(self.host)
         logins = 0
-        attempt = 0
         while True:
             sent = self._tokens.get(repository, "")
             answer = await self._followed_with(method, url, sent, headers or {}, body)
@@ -292,17 +289,12 @@ class Pusher(Registry):
                 if not await self._login(answer.headers.get("www-authenticate", ""), repository, sent, logins):
                     raise self._no(method, url, answer)
                 logins += 1
-            elif answer.status in _RETRIED and attempt < ATTEMPTS - 1:
-                wait = _wait_seconds(answer.headers.get("retry-after", ""))
-                wait = _backoff(attempt) if wait is None else wait
-                if wait > MAX_WAIT_SECONDS:
-                    raise self._no(method, url, answer)
-                attempt += 1
+            elif (wait := waits.next(answer.status, answer.headers.get("retry-after", ""))) is not None:
                 await asyncio.sleep(wait)
                 if body is not None:  # how much of it came, the registry must say
                     raise Broken(f"{method} {urlsplit(url).path}: {answer.status}")
             elif answer.status in (401, 403, 429) or answer.status >= 500:
-                raise self._no(method, url, answer)
+                raise self._no(method, url, answer, waits.hint)
             else:
                 return answer
 
@@ -363,7 +355,7 @@ class Pusher(Registry):
         except httpx.TransportError as error:
             raise Broken(f"{method} {urlsplit(url).path}: {str(error) or type(error).__name__}") from error
 
-    def _no(self, method: str, url: str, answer: Answer) -> ImageError:
+    def _no(self, method: str, url: str, answer: Answer, hint: str = "") -> ImageError:
         """A registry's no, with its own words."""
         said = answer.body[:300].decode(errors="replace").strip()
         hints = {
@@ -375,7 +367,7 @@ class Pusher(Registry):
         return ImageError(
             f"{self.host} answers {answer.status} to {method} {urlsplit(url).path}{': ' if said else ''}{said}",
             reason="registry-refused",
-            hint=hints.get(answer.status, "try again later"),
+            hint=hint or hints.get(answer.status, "try again later"),
         )
 
 
@@ -386,13 +378,3 @@ async def _short(response: httpx.Response) -> bytes:
         if len(data) > MAX_ANSWER_BYTES:
             break
     return bytes(data)
-
-
-def _wait_seconds(value: str) -> float | None:
-    """What Retry-After asks for: seconds, or a date."""
-    if value.isdigit():
-        return float(value)
-    try:
-        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time()) if value else None
-    except ValueError:
-        return None

@@ -10,7 +10,6 @@ import asyncio
 import hashlib
 import ipaddress
 import json
-import random
 import re
 import ssl
 from contextlib import asynccontextmanager
@@ -20,7 +19,8 @@ from urllib.parse import urljoin, urlsplit
 
 from sealane_engine.errors import ImageError, NotFound
 from sealane_engine.oci import credentials as docker_credentials
-from sealane_engine.oci import manifest
+from sealane_engine.oci import manifest, patience
+from sealane_engine.oci.patience import ATTEMPTS, Patience
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
@@ -35,11 +35,8 @@ READ_SECONDS = 60.0
 MAX_MANIFEST_BYTES = 4 << 20
 MAX_TOKEN_BYTES = 1 << 20
 MAX_REDIRECTS = 5
-ATTEMPTS = 4
-MAX_WAIT_SECONDS = 5.0
 _ACCEPT = ", ".join(sorted(manifest.MANIFESTS | manifest.INDEXES))
 _CHALLENGE = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
-_RETRIED = frozenset({429, 500, 502, 503, 504})
 
 
 class Unreachable(Exception):
@@ -62,8 +59,9 @@ class Manifest:
 class Registry:
     """A registry host. Close it when done. `credentials` override what Docker's configuration has."""
 
-    def __init__(self, host: str, credentials: Credentials | None = None) -> None:
+    def __init__(self, host: str, credentials: Credentials | None = None, patient: Patience | None = None) -> None:
         self.host = host
+        self.patience = patient or Patience()
         self._loopback = is_loopback(host)
         self._credentials = credentials
         self._asked_docker = credentials is not None
@@ -125,11 +123,11 @@ class Registry:
             except (httpx.TransportError, Unreachable) as error:
                 if attempt + 1 == ATTEMPTS:
                     raise self._broken(promised.digest, count, promised.size, error) from error
-                await asyncio.sleep(_backoff(attempt))
+                await asyncio.sleep(patience.backoff(attempt))
                 continue
             if count >= promised.size or attempt + 1 == ATTEMPTS:
                 break
-            await asyncio.sleep(_backoff(attempt))
+            await asyncio.sleep(patience.backoff(attempt))
         if count != promised.size:
             raise ImageError(
                 f"{self.host}: blob {promised.digest} has {'more' if count > promised.size else f'only {count}'} bytes, "
@@ -155,31 +153,32 @@ class Registry:
         """An answer of 200 or 206: authenticated, redirects followed, a busy registry asked again."""
         import httpx
 
-        for attempt in range(ATTEMPTS):
+        waits = self.patience.waits(self.host)
+        broken = logins = 0
+        while True:
             try:
                 response = await self._followed(url, repository, headers)
             except _Broke:
-                if attempt + 1 == ATTEMPTS:
+                broken += 1
+                if broken == ATTEMPTS:
                     raise
-                await asyncio.sleep(_backoff(attempt))
+                await asyncio.sleep(patience.backoff(broken - 1))
                 continue
-            if response.status_code == httpx.codes.UNAUTHORIZED and attempt < ATTEMPTS - 1:
+            if response.status_code == httpx.codes.UNAUTHORIZED and logins < 2:
                 challenge = response.headers.get("www-authenticate", "")
                 await response.aclose()
-                refused = not await self._authorize(challenge, repository, again=attempt > 0)
-                if refused or attempt > 1:
+                if not await self._authorize(challenge, repository, again=logins > 0):
                     raise self._refused(url, response)
+                logins += 1
                 continue
-            if response.status_code in _RETRIED and attempt < ATTEMPTS - 1:
-                wait = _retry_after(response) or _backoff(attempt)
-                if wait <= MAX_WAIT_SECONDS:
-                    await response.aclose()
-                    await asyncio.sleep(wait)
-                    continue
-            break
+            wait = waits.next(response.status_code, response.headers.get("retry-after", ""))
+            if wait is None:
+                break
+            await response.aclose()
+            await asyncio.sleep(wait)
         try:
             if response.status_code not in (httpx.codes.OK, httpx.codes.PARTIAL_CONTENT):
-                raise self._refused(url, response)
+                raise self._refused(url, response, waits.hint)
             yield response
         finally:
             await response.aclose()
@@ -195,7 +194,7 @@ class Registry:
             except httpx.TransportError as error:
                 if attempt + 1 == ATTEMPTS:
                     raise self._broke(url, error) from error
-                await asyncio.sleep(_backoff(attempt))
+                await asyncio.sleep(patience.backoff(attempt))
         raise AssertionError(url)
 
     async def _followed(self, url: str, repository: str, headers: Mapping[str, str]) -> httpx.Response:
@@ -257,7 +256,7 @@ class Registry:
                 raise ImageError(f"{self.host}: {response.url} has more than {limit} bytes", reason="bad-manifest")
         return bytes(data)
 
-    def _refused(self, url: str, response: httpx.Response) -> Exception:
+    def _refused(self, url: str, response: httpx.Response, hint: str = "") -> Exception:
         status = response.status_code
         if status == 404:
             return NotFound(f"{self.host}: {urlsplit(url).path}: not found", reason="image-not-found")
@@ -269,7 +268,7 @@ class Registry:
         return ImageError(
             f"{self.host} answered {status} {response.reason_phrase} to {urlsplit(url).path}",
             reason="registry-refused",
-            hint=hints.get(status, "try again later, or name an image of another registry"),
+            hint=hint or hints.get(status, "try again later, or name an image of another registry"),
         )
 
     # -------------------------------------------------------------- authentication
@@ -377,12 +376,3 @@ def is_loopback(host: str) -> bool:
 def _origin(url: str) -> tuple[str, str]:
     parts = urlsplit(url)
     return parts.scheme, parts.netloc.lower()
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    value = response.headers.get("retry-after", "")
-    return float(value) if value.isdigit() else None
-
-
-def _backoff(attempt: int) -> float:
-    return float(0.1 * 2**attempt * (1 + random.random()))  # noqa: S311 - jitter

@@ -231,7 +231,7 @@ LIES = {
 @pytest.mark.parametrize("lie", LIES)
 def test_an_image_that_lies_is_refused_and_leaves_nothing(lie, other_store, events, archive, monkeypatch):
     monkeypatch.setattr("sealane_engine.images.unpack.LayerLimits", lambda: LayerLimits(total_bytes=1 << 20))
-    monkeypatch.setattr("sealane_engine.oci.registry._backoff", lambda _attempt: 0.0)
+    monkeypatch.setattr("sealane_engine.oci.patience.backoff", lambda _attempt: 0.0)
     change, reason = LIES[lie]
 
     async def action(images, registry):

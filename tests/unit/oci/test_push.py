@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from sealane_engine.errors import ImageError
+from sealane_engine.oci import patience
 from sealane_engine.oci import push as pushing
 from sealane_engine.oci.credentials import Credentials
 from sealane_engine.oci.push import Pusher, Source
@@ -116,7 +117,7 @@ def upload(host, login=None, mounts=()):
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(pushing, "_backoff", lambda _: 0.001)
+    monkeypatch.setattr(patience, "backoff", lambda _: 0.001)
 
 
 def test_a_small_blob_is_sent_at_once_and_not_again(fake):
@@ -159,6 +160,7 @@ def test_a_registry_that_says_later_is_believed(fake):
     with pytest.raises(ImageError) as caught:
         upload(registry.host)
     assert caught.value.reason == "registry-refused"
+    assert "SEALANE_REGISTRY_WAIT=3600" in caught.value.hint
     assert len(registry.seen) == 1
 
 

@@ -6,6 +6,9 @@ import contextlib
 import hashlib
 import io
 import json
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 
@@ -13,6 +16,7 @@ from sealane_engine.errors import ImageError, NotFound
 from sealane_engine.oci import credentials, manifest
 from sealane_engine.oci.credentials import Credentials
 from sealane_engine.oci.descriptor import Descriptor
+from sealane_engine.oci.patience import Patience
 from sealane_engine.oci.registry import MAX_MANIFEST_BYTES, Registry, Unreachable
 
 BLOB = bytes(range(256)) * 400
@@ -24,7 +28,7 @@ MANIFEST = json.dumps({"schemaVersion": 2, "mediaType": manifest.MEDIA_MANIFEST}
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """How long a retry waits is no part of what these tests are about."""
-    monkeypatch.setattr("sealane_engine.oci.registry._backoff", lambda _attempt: 0.0)
+    monkeypatch.setattr("sealane_engine.oci.patience.backoff", lambda _attempt: 0.0)
 
 
 class Fake:
@@ -66,14 +70,14 @@ class Fake:
             await writer.wait_closed()
 
 
-def ask(answer, action, login=None, *, other=None):
+def ask(answer, action, login=None, *, other=None, patience=None):
     """Run `action(registry, fake, other)` against a fake registry."""
 
     async def main():
         async with contextlib.AsyncExitStack() as stack:
             second = await stack.enter_async_context(Fake(other)) if other else None
             first = await stack.enter_async_context(Fake(lambda path, headers: answer(path, headers, second)))
-            registry = Registry(first.host, login)
+            registry = Registry(first.host, login, patience)
             registry._asked_docker = True
             stack.push_async_callback(registry.close)
             return await action(registry), first, second
@@ -161,6 +165,41 @@ def test_a_busy_registry_is_asked_again():
     answers = iter([(429, {"Retry-After": "0"}, b""), (503, {}, b""), (200, {}, MANIFEST)])
     found, _, _ = ask(lambda *_: next(answers), get_manifest)
     assert found.digest == manifest.digest(MANIFEST)
+
+
+def test_a_wait_that_a_registry_asks_for_is_said_and_kept():
+    answers = iter([(429, {"Retry-After": "1"}, b""), (200, {}, MANIFEST)])
+    said = []
+    begun = time.monotonic()
+    _, fake, _ = ask(lambda *_: next(answers), get_manifest, patience=Patience(60.0, said.append))
+    assert time.monotonic() - begun >= 1
+    assert len(fake.seen) == 2
+    (line,) = said
+    assert f"{fake.host} answers 429: waiting 1 s" in line
+    assert "SEALANE_REGISTRY_WAIT=60" in line
+
+
+@pytest.mark.parametrize(("asked", "limit", "requests"), [("3600", 60.0, 1), ("0", 3.0, 4), ("1", 0.0, 1)])
+def test_waits_have_a_bound_in_all_and_the_error_names_it(asked, limit, requests):
+    said, counted = [], []
+
+    def answer(path, *_):
+        counted.append(path)
+        return 429, {"Retry-After": asked}, b"no"
+
+    with pytest.raises(ImageError) as caught:
+        ask(answer, get_manifest, patience=Patience(limit, said.append))
+    assert caught.value.reason == "registry-refused"
+    assert "SEALANE_REGISTRY_WAIT=" in caught.value.hint
+    assert len(counted) == requests
+    assert said == []
+
+
+def test_a_registry_may_name_the_hour():
+    later = format_datetime(datetime.now(UTC) + timedelta(seconds=3000), usegmt=True)
+    with pytest.raises(ImageError) as caught:
+        ask(lambda *_: (503, {"Retry-After": later}, b""), get_manifest)
+    assert "it asks to wait 2999 s" in caught.value.hint or "it asks to wait 3000 s" in caught.value.hint
 
 
 @pytest.mark.parametrize(

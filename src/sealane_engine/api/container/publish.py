@@ -56,7 +56,7 @@ async def publish(
     login = login_for(ctx, self, target.host) or next(
         (found for each in containers if (found := login_for(ctx, each, target.host))), None
     )
-    registry = Pusher(target.host, login)
+    registry = Pusher(target.host, login, ctx.engine.images.patience)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(registry.close)
         registry.allow_mounts(mounts)
