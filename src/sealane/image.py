@@ -49,9 +49,9 @@ async def sbom(source: dagger.Directory, context: str, *, cyclonedx: bool, platf
     return dag.directory().with_new_file(name, documents[kind].decode()).file(name)
 
 
-async def test(source: dagger.Directory, context: str) -> str:
+async def test(asked: runs.Asked) -> str:
     """What the started image said. Raises StageFailed with its log."""
-    run = await runs.one(build.NAME, source, context)
+    run = await runs.one(build.NAME, asked)
     result = run.results[0]
     if not run.passed or result.image is None:
         raise StageFailed("\n".join(filter(None, (f"the image's test: {result.verdict}", *result.notes))))
@@ -59,8 +59,7 @@ async def test(source: dagger.Directory, context: str) -> str:
 
 
 async def publish(
-    source: dagger.Directory,
-    context: str,
+    asked: runs.Asked,
     *,
     address: str,
     access: Access,
@@ -68,10 +67,13 @@ async def publish(
     password: dagger.Secret | None,
     credentials: dagger.Secret | None,
 ) -> str:
-    """Answers the address with the digest. Raises PipelineFailed (`gate-failed`) when a gate failed: then nothing was pushed."""
-    found = await _project(source, context)
+    """Answers the address with the digest. Raises PipelineFailed (`gate-failed`) when a gate failed: then nothing was pushed.
+
+    The run that decides is always a whole one: what was not looked at says nothing.
+    """
+    found = await _project(asked.source, asked.context)
     to = metadata.target(found.config.publish, found.context, address)
-    run = await runs.whole(source, context)
+    run = await runs.whole(asked)
     if not run.passed:
         raise PipelineFailed(
             runs.summary(run), reason="gate-failed", hint=f"A gate failed: nothing was pushed to {to.repository}."

@@ -14,6 +14,8 @@ import dagger
 from dagger import dag
 from opentelemetry import baggage, context
 
+from sealane import compared
+from sealane.config.gates import MERGE_BASE
 from sealane.errors import ReportUnreadable, SealaneError
 from sealane.findings import coverage, fingerprint, sources
 from sealane.gates import Gate, Policy, Verdict, evaluate, policy
@@ -24,6 +26,7 @@ from sealane.stages.result import Outcome, StageResult, not_run, skipped
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
+    from sealane.stages.changes import Changes
     from sealane.stages.project import Project
 
 LABEL = "sealane.stage"
@@ -65,7 +68,7 @@ BY_NAME = {stage.name: stage for stage in STAGES}
 class Run:
     """One execution of the pipeline: every stage's result in the graph's order, and the gates over them.
 
-    `whole` is false for one stage alone.
+    `whole` is false for one stage alone. One that is narrowed to `changes` may never decide what is published.
     """
 
     project: Project
@@ -74,6 +77,7 @@ class Run:
     started: float
     seconds: float
     whole: bool = True
+    changes: Changes | None = None
 
     @property
     def passed(self) -> bool:
@@ -82,9 +86,10 @@ class Run:
 
 @dataclass(slots=True)
 class _Progress:
-    """What is done so far; each stage's event is set when its result is there."""
+    """What is done so far; each stage's event is set when its result is there, `judged` when the policy is."""
 
-    policy: Policy
+    policy: Policy = field(default_factory=Policy)
+    judged: anyio.Event = field(default_factory=anyio.Event)
     results: dict[str, StageResult] = field(default_factory=dict)
     done: dict[str, anyio.Event] = field(default_factory=dict)
 
@@ -93,12 +98,27 @@ async def run(project: Project, graph: Sequence[Stage] | None = None) -> Run:
     """All configured stages; or all of `graph`, stages of another kind."""
     started = time.time()
     stages = [stage for stage in STAGES if stage.name in project.config.stages] if graph is None else graph
-    rules = await policy.load(project)
-    progress = _Progress(rules, done={stage.name: anyio.Event() for stage in stages})
-    await steps.concurrently(*((lambda s=stage: _when_ready(s, project, progress)) for stage in stages))
+    progress = _Progress(done={stage.name: anyio.Event() for stage in stages})
+    ready = [(lambda s=stage: _when_ready(s, project, progress)) for stage in stages]
+    await steps.concurrently(lambda: _judge(stages, project, progress), *ready)
     results = tuple(progress.results[stage.name] for stage in stages)
-    gates = evaluate(results, project.config.gates, rules, whole=graph is None)
-    return Run(project, results, gates, started, round(time.time() - started, 2), whole=graph is None)
+    whole = graph is None and project.changes is None
+    gates = evaluate(results, project.config.gates, progress.policy, whole=whole)
+    seconds = round(time.time() - started, 2)
+    return Run(project, results, gates, started, seconds, whole=graph is None, changes=project.changes)
+
+
+async def _judge(stages: Sequence[Stage], project: Project, progress: _Progress) -> None:
+    progress.policy = await _policy([stage.name for stage in stages], project)
+    progress.judged.set()
+
+
+async def _policy(names: Sequence[str], project: Project) -> Policy:
+    """Waivers and baseline. Against a merge base that takes its own run of the stages that find something."""
+    if project.config.gates.baseline != MERGE_BASE:
+        return await policy.load(project)
+    looking = [BY_NAME[name] for name in names if name in compared.FINDERS]
+    return await compared.policy(project, looking, run_stage)
 
 
 async def _when_ready(stage: Stage, project: Project, progress: _Progress) -> None:
@@ -107,6 +127,7 @@ async def _when_ready(stage: Stage, project: Project, progress: _Progress) -> No
         await progress.done[name].wait()
     because = "; ".join(filter(None, (_stops(progress.results[name], project) for name in needs)))
     result = await run_stage(stage, project, progress.results, because)
+    await progress.judged.wait()
     progress.results[stage.name] = progress.policy.apply(result)
     progress.done[stage.name].set()
 
@@ -130,7 +151,8 @@ async def run_stage(
     token = context.attach(baggage.set_baggage(LABEL, stage.name))
     begun, started = time.monotonic(), time.time()
     try:
-        nothing = await stage.nothing_to_do(project)
+        nothing = project.changes.nothing if project.changes is not None else ""
+        nothing = nothing or await stage.nothing_to_do(project)
         if nothing:
             result = not_run(stage.name, nothing)
         elif because:
@@ -156,10 +178,10 @@ async def run_stage(
 async def run_alone(name: str, project: Project) -> Run:
     """One stage as a run of its own, whose only gate is the stage's (and that of waivers and baseline)."""
     started = time.time()
-    rules = await policy.load(project)
+    rules = await _policy([name], project)
     result = rules.apply(await run_stage(BY_NAME[name], project))
     gates = evaluate((result,), without_bounds(project.config.gates), rules, whole=False)
-    return Run(project, (result,), gates, started, result.seconds, whole=False)
+    return Run(project, (result,), gates, started, result.seconds, whole=False, changes=project.changes)
 
 
 async def _described(result: StageResult, project: Project) -> StageResult:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sealane import pipeline
+from sealane.config.gates import MERGE_BASE
 from sealane.gates.rules import without_bounds
 from sealane.pipeline import Stage
 from sealane.stages import build, image_scan, scan
@@ -34,8 +35,14 @@ class Repository:
 
 
 async def run(project: Project, repository: Repository, token: dagger.Secret | None = None) -> pipeline.Run:
-    """All of it, each to its end, whatever the configuration says of stages. `token` is Snyk's."""
-    config = project.config.model_copy(update={"gates": without_bounds(project.config.gates)})
+    """All of it, each to its end, whatever the configuration says of stages. `token` is Snyk's.
+
+    It compares with a base by itself: a baseline of the merge base makes nothing known here.
+    """
+    gates = without_bounds(project.config.gates)
+    if gates.baseline == MERGE_BASE:
+        gates = gates.model_copy(update={"baseline": None})
+    config = project.config.model_copy(update={"gates": gates})
     return await pipeline.run(replace(project, config=config), _graph(repository, token))
 
 

@@ -31,7 +31,7 @@ def blocks() -> list[tuple[str, str]]:
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The files that git knows or would take, as a repository of their own, with this environment."""
+    """The files that git knows or would take, committed in a repository of their own, with this environment."""
     target = tmp_path_factory.mktemp("clone") / "sealane"
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
@@ -41,7 +41,9 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if (ROOT / name).is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target / name)
-    subprocess.run(["git", "init", "--quiet", str(target)], check=True)
+    names = ["-c", "user.name=Test", "-c", "user.email=test@example.org", "-c", "commit.gpgsign=false"]
+    for words in (["init", "--quiet", "-b", "main"], ["add", "--all"], ["commit", "--quiet", "-m", "All"]):
+        subprocess.run(["git", *names, *words], cwd=target, check=True)
     if (ROOT / ".venv").is_dir():
         (target / ".venv").symlink_to(ROOT / ".venv")
     return target

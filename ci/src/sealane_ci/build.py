@@ -10,9 +10,14 @@ from dagger import Doc, function, object_type
 from sealane import image
 from sealane.publish import Access
 from sealane.report import runs
+from sealane.stages.changes import Repository
 from sealane_ci.errors import told
 
 NAME = "build"
+
+
+def asked_of(source: dagger.Directory, context: str, git: dagger.Directory | None, path: str, head: str) -> runs.Asked:
+    return runs.Asked(source, context, Repository(git, path, head) if git is not None else None)
 
 
 @object_type
@@ -21,6 +26,13 @@ class Build:
 
     source: dagger.Directory
     context: str
+    git: dagger.Directory | None = None
+    git_path: str = "."
+    git_head: str = "HEAD"
+
+    @property
+    def asked(self) -> runs.Asked:
+        return asked_of(self.source, self.context, self.git, self.git_path, self.git_head)
 
     @function(cache="never")
     async def digest(self) -> str:
@@ -58,7 +70,7 @@ class Build:
     async def test(self) -> str:
         """Start it beside its services and ask whether it is healthy; what it said, or failure with its log."""
         with told():
-            return await image.test(self.source, self.context)
+            return await image.test(self.asked)
 
     @function(cache="never")
     async def publish(
@@ -74,8 +86,7 @@ class Build:
         """Run the pipeline, and if every gate passed push the image with its SBOMs, provenance, signatures; its address."""
         with told():
             return await image.publish(
-                self.source,
-                self.context,
+                self.asked,
                 address=address,
                 access=Access(username, secret, registry_service),
                 key=key,
@@ -87,23 +98,23 @@ class Build:
     async def outcome(self) -> str:
         """Ran, failed, or not run; with the reason."""
         with told():
-            return (await runs.one(NAME, self.source, self.context)).results[0].verdict
+            return (await runs.one(NAME, self.asked)).results[0].verdict
 
     @function(cache="never")
     async def report(self) -> dagger.Directory:
         """The stage's reports and logs, and run.json."""
         with told():
-            return runs.directory(await runs.one(NAME, self.source, self.context))
+            return runs.directory(await runs.one(NAME, self.asked))
 
     @function(cache="never")
     async def summary(self) -> str:
         """What the stage found, as Markdown."""
         with told():
-            return runs.summary(await runs.one(NAME, self.source, self.context))
+            return runs.summary(await runs.one(NAME, self.asked))
 
     @function(cache="never")
     async def assert_(self) -> None:
         """Fail if the stage did not pass."""
         with told():
-            run = await runs.one(NAME, self.source, self.context)
+            run = await runs.one(NAME, self.asked)
             runs.must_have_passed(NAME, passed=run.passed, text=runs.summary(run))

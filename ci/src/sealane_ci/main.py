@@ -17,7 +17,7 @@ from sealane.pipeline import Run
 from sealane.report import runs
 from sealane.security import Repository
 from sealane.stages import build, codecov, project
-from sealane_ci.build import Build
+from sealane_ci.build import Build, asked_of
 from sealane_ci.errors import told
 
 IGNORED = [
@@ -26,6 +26,9 @@ IGNORED = [
 ]  # fmt: skip
 
 
+# Of Git's folder what changes by itself, and what runs: neither says anything of the history.
+NO_HISTORY = ["index", "hooks", "logs", "worktrees", "modules", "lfs", "*.lock", "COMMIT_EDITMSG", "gc.pid"]
+Since = Annotated[str, Doc("Look only at what changed since this commit or branch and HEAD parted")]
 Categories = Annotated[
     list[str] | None, Doc("The tests to run: unit, integration, e2e, performance; left out, those of the configuration")
 ]
@@ -42,9 +45,9 @@ class StageRun:
     files: dagger.Directory
 
     @classmethod
-    async def of(cls, name: str, source: dagger.Directory, context: str, categories: Sequence[str] = ()) -> Self:
+    async def of(cls, name: str, asked: runs.Asked, categories: Sequence[str] = (), since: str = "") -> Self:
         with told():
-            run = await runs.one(name, source, context, categories)
+            run = await runs.one(name, asked, categories, since)
             return cls.made(name, run.results[0].verdict, run)
 
     @classmethod
@@ -82,9 +85,9 @@ class Lint(StageRun):
             return await runs.mended(self.source, self.context)
 
 
-async def must_pass(name: str, source: dagger.Directory, context: str) -> None:
+async def must_pass(name: str, asked: runs.Asked) -> None:
     with told():
-        runs.passed(await runs.one(name, source, context))
+        runs.passed(await runs.one(name, asked))
 
 
 @object_type
@@ -98,34 +101,43 @@ class Sealane:
         Ignore(IGNORED),
     ]
     context: Annotated[str, Doc("The run's context as JSON: why it was started and on what")] = ""
+    git: Annotated[
+        dagger.Directory | None, Doc("Git's folder (.git), to know what changed and since when"), Ignore(NO_HISTORY)
+    ] = None
+    git_path: Annotated[str, Doc("The project's folder in the work tree")] = "."
+    git_head: Annotated[str, Doc("The commit that is checked out")] = "HEAD"
+
+    @property
+    def asked(self) -> runs.Asked:
+        return asked_of(self.source, self.context, self.git, self.git_path, self.git_head)
 
     @function(cache="never")
-    async def pipeline(self, categories: Categories = None) -> str:
+    async def pipeline(self, categories: Categories = None, changed_since: Since = "") -> str:
         """Run every stage and every gate; the summary, or failure with the summary."""
         with told():
-            return runs.passed(await runs.whole(self.source, self.context, categories or ()))
+            return runs.passed(await runs.whole(self.asked, categories or (), changed_since))
 
     @function(cache="never")
-    async def run(self, categories: Categories = None) -> str:
+    async def run(self, categories: Categories = None, changed_since: Since = "") -> str:
         """The same as `pipeline`: Dagger 0.21's command line hides a function of that name."""
-        return await self.pipeline(categories)
+        return await self.pipeline(categories, changed_since)
 
     @function(cache="never")
-    async def report(self, categories: Categories = None) -> dagger.Directory:
+    async def report(self, categories: Categories = None, changed_since: Since = "") -> dagger.Directory:
         """Run every stage; all reports, logs and run.json. Never fails for what was found."""
         with told():
-            return runs.directory(await runs.whole(self.source, self.context, categories or ()))
+            return runs.directory(await runs.whole(self.asked, categories or (), changed_since))
 
     @function(cache="never")
-    async def lint(self) -> Lint:
+    async def lint(self, changed_since: Since = "") -> Lint:
         """black, isort, flake8, mypy and bandit, and the frontend's lint script."""
-        run = await StageRun.of("lint", self.source, self.context)
+        run = await StageRun.of("lint", self.asked, since=changed_since)
         return Lint(**vars(run), source=self.source, context=self.context)
 
     @function(cache="never")
-    async def test(self, categories: Categories = None) -> StageRun:
+    async def test(self, categories: Categories = None, changed_since: Since = "") -> StageRun:
         """Unit tests, integration tests beside services, the frontend's; e2e and performance tests on request."""
-        return await StageRun.of("test", self.source, self.context, categories or ())
+        return await StageRun.of("test", self.asked, categories or (), changed_since)
 
     @function(cache="never")
     async def codecov(
@@ -140,22 +152,24 @@ class Sealane:
         """Upload the coverage of the tests to Codecov; where it is to be seen."""
         with told():
             target = codecov.Target(slug, commit, branch, service, url)
-            return await runs.uploaded(self.source, self.context, token, target)
+            return await runs.uploaded(self.asked, token, target)
 
     @function(cache="never")
-    async def scan(self) -> StageRun:
+    async def scan(self, changed_since: Since = "") -> StageRun:
         """Semgrep over the code, and secrets over every file."""
-        return await StageRun.of("scan", self.source, self.context)
+        return await StageRun.of("scan", self.asked, since=changed_since)
 
     @function(cache="never")
     async def build(self) -> Build:
         """The Dockerfile into an image, which is started and must be healthy; what it is, and publishing it."""
-        return Build(source=self.source, context=self.context)
+        return Build(
+            source=self.source, context=self.context, git=self.git, git_path=self.git_path, git_head=self.git_head
+        )
 
     @function(cache="never")
     async def sbom(self) -> StageRun:
         """What is in the image, as SPDX JSON."""
-        return await StageRun.of("sbom", self.source, self.context)
+        return await StageRun.of("sbom", self.asked)
 
     @function(cache="never")
     async def image(self) -> dagger.Container:
@@ -166,7 +180,7 @@ class Sealane:
     @function(cache="never")
     async def image_scan(self) -> StageRun:
         """The scanners of scan.image-scanners over the image."""
-        return await StageRun.of("image-scan", self.source, self.context)
+        return await StageRun.of("image-scan", self.asked)
 
     @function(cache="never")
     async def security(
@@ -187,28 +201,28 @@ class Sealane:
     @check
     async def check_lint(self) -> None:
         """Fail if lint does not pass."""
-        await must_pass("lint", self.source, self.context)
+        await must_pass("lint", self.asked)
 
     @function(cache="never")
     @check
     async def check_test(self) -> None:
         """Fail if test does not pass."""
-        await must_pass("test", self.source, self.context)
+        await must_pass("test", self.asked)
 
     @function(cache="never")
     @check
     async def check_scan(self) -> None:
         """Fail if scan does not pass."""
-        await must_pass("scan", self.source, self.context)
+        await must_pass("scan", self.asked)
 
     @function(cache="never")
     @check
     async def check_build(self) -> None:
         """Fail if build does not pass."""
-        await must_pass("build", self.source, self.context)
+        await must_pass("build", self.asked)
 
     @function(cache="never")
     @check
     async def check_sbom(self) -> None:
         """Fail if sbom does not pass."""
-        await must_pass("sbom", self.source, self.context)
+        await must_pass("sbom", self.asked)

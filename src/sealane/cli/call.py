@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 COMMAND = "sealane call"
 _CONTEXT = "The run's context as JSON"
+_GIT = "Git's folder (.git)"
 _AHEAD = ("sealane.cli.wire", "sealane.cli.selection", "sealane.cli.output")
 
 
@@ -58,7 +59,9 @@ def _run(options: Options, head: Head, progress: Progress) -> int:
 
         types = load_types(opened, head, progress)
         with progress.span("parsing command line arguments"):
-            words = head.words if head.help else with_context(types, list(head.words), options)
+            words = list(head.words)
+            if not head.help:
+                words = with_context(types, with_repository(types, words, options), options)
             chain = chains.read(types, words, command=COMMAND, help_wanted=head.help)
             selections = [] if head.help else selection.resolved(opened.session, chain)
         if head.help:
@@ -97,10 +100,9 @@ def _run(options: Options, head: Head, progress: Progress) -> int:
 
 def with_context(types: schema.Types, words: list[str], options: Options) -> list[str]:
     """The words with `--context` for a module that asks for it as Sealane's does, unless they say it themselves."""
-    constructor = types.root.function("with")
-    arguments = constructor.args if constructor is not None else ()
-    asked = any(each.name == "context" and each.description.startswith(_CONTEXT) for each in arguments)
-    if not asked or any(word == "--context" or word.startswith("--context=") for word in words):
+    if not _asks(types, "context", _CONTEXT) or any(
+        word == "--context" or word.startswith("--context=") for word in words
+    ):
         return words
     import json
     from pathlib import Path
@@ -108,6 +110,22 @@ def with_context(types: schema.Types, words: list[str], options: Options) -> lis
     from sealane.vendors.context import read
 
     return ["--context", json.dumps(read(options.environ, Path()).as_json()), *words]
+
+
+def with_repository(types: schema.Types, words: list[str], options: Options) -> list[str]:
+    """The words with Git's folder, for a module that asks for it as Sealane's does, where they need it."""
+    if not _asks(types, "git", _GIT):
+        return words
+    from sealane.cli import repository
+
+    return repository.completed(words, options.environ)
+
+
+def _asks(types: schema.Types, name: str, description: str) -> bool:
+    """Whether the module's constructor has this argument, described in these words."""
+    constructor = types.root.function("with")
+    arguments = constructor.args if constructor is not None else ()
+    return any(each.name == name and each.description.startswith(description) for each in arguments)
 
 
 def load_types(opened: Opened, head: Head, progress: Progress) -> schema.Types:

@@ -31,7 +31,7 @@ def run(options: Options, words: list[str]) -> int:
     config = read_config(project)
     report = _report(Path(arguments.report))
     if arguments.write_baseline is not None:
-        return _write(report, config, project, arguments.write_baseline or config.gates.baseline or BASELINE)
+        return _write(report, config, project, arguments.write_baseline or _stored(config) or BASELINE)
     gates = _judged(report, config, project, arguments.baseline)
     if arguments.json:
         rows = [{**asdict(gate), "verdict": gate.verdict.value} for gate in gates]
@@ -96,17 +96,33 @@ def _report(folder: Path) -> RunReport:
 
 
 def _judged(report: RunReport, config: Config, project: Path, baseline: str | None) -> Sequence[Gate]:
+    from sealane.config.gates import MERGE_BASE
     from sealane.gates import again, policy
 
     gates = config.gates if baseline is None else config.gates.model_copy(update={"baseline": baseline})
+    if gates.baseline == MERGE_BASE:
+        return again.judge(report, gates, again.of_that_day(report, gates))[1]
     where = Path(baseline) if baseline is not None else project / (gates.baseline or "")
     text = _text(where) if gates.baseline is not None else None
     return again.judge(report, gates, policy.of(gates, text))[1]
 
 
+def _stored(config: Config) -> str:
+    """The file that the configuration names as its baseline."""
+    from sealane.config.gates import MERGE_BASE
+
+    return config.gates.baseline if config.gates.baseline not in {None, MERGE_BASE} else ""
+
+
 def _write(report: RunReport, config: Config, project: Path, name: str) -> int:
     from sealane.gates import again, baseline
 
+    if report.narrowed is not None:
+        raise ReportUnreadable(
+            f"this report tells only of what changed since {report.narrowed.since}: as a baseline it would lack the rest",
+            reason="narrowed",
+            hint="Run the pipeline without --changed-since, and write the baseline from that report.",
+        )
     findings = [finding for result in again.results(report) for finding in result.findings]
     path = project / name
     path.write_text(baseline.write(findings), encoding="utf-8")

@@ -9,6 +9,8 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from sealane.config.model import Inside, Model
 
+MERGE_BASE = "merge-base"
+
 
 class Waiver(Model):
     """A finding that is accepted until the end of a day: by its fingerprint, or by rule and path (a pattern)."""

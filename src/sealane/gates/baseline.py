@@ -1,4 +1,4 @@
-"""The baseline: the findings that are known, in a file of the project. Only others count in gates."""
+"""The baseline: the findings that are known, from a file of the project or from a merge base. Only others count."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """Fingerprint → what it is, for people."""
+    """Fingerprint → what it is, for people. `origin` says where a baseline is from that is not a file."""
 
     known: Mapping[str, str]
+    origin: str = ""
 
     def fixed(self, found: Iterable[Finding]) -> tuple[str, ...]:
         """What the baseline knows and nobody finds any more."""

@@ -29,6 +29,8 @@ _HARMLESS = (
     "pylint: ran without the project's requirements",
     "not run (accepted): ",
     "not scanned (accepted): ",
+    "narrowed: ",
+    "not narrowed: ",
     "nothing to scan: ",
     "scanned: ",
 )

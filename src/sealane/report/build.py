@@ -12,7 +12,7 @@ from sealane import __version__
 from sealane.findings import TestOutcome, coverage, junit, sarif, security
 from sealane.gates import baseline
 from sealane.report import page
-from sealane.report.model import CoverageRow, FindingRow, GateRow, RunReport, StageRow, SuiteRow, TestRow
+from sealane.report.model import CoverageRow, FindingRow, GateRow, NarrowedRow, RunReport, StageRow, SuiteRow, TestRow
 from sealane.report.text import markdown
 
 if TYPE_CHECKING:
@@ -28,10 +28,20 @@ def model(run: Run) -> RunReport:
     return RunReport(
         passed=run.passed,
         whole=run.whole,
+        narrowed=_narrowed(run),
         started=datetime.fromtimestamp(run.started, UTC).isoformat(timespec="milliseconds"),
         seconds=run.seconds,
         stages=[stage_row(result, run.started) for result in run.results],
         gates=[gate_row(gate) for gate in run.gates],
+    )
+
+
+def _narrowed(run: Run) -> NarrowedRow | None:
+    changes = run.changes
+    if changes is None:
+        return None
+    return NarrowedRow(
+        since=changes.since, commit=changes.commit, changed=sorted(changes.files), removed=sorted(changes.removed)
     )
 
 
@@ -101,7 +111,7 @@ def _security(run: Run) -> list[Finding]:
 def directory(run: Run) -> dagger.Directory:
     """Everything the stages left, by the names their tools and the guide give them, and what is made of all of it.
 
-    `baseline.json` has every finding: copied into the project, it makes them known.
+    `baseline.json` has every finding: copied into the project, it makes them known. A narrowed run has none to give.
     """
     report = dag.directory()
     for result in run.results:
@@ -113,11 +123,12 @@ def directory(run: Run) -> dagger.Directory:
     rows = model(run)
     files = {
         "findings.sarif": sarif.write(findings, __version__),
-        "baseline.json": baseline.write(findings),
         "run.json": rows.model_dump_json(indent=2) + "\n",
         "summary.md": markdown(rows),
         "report.html": page.render(rows),
     }
+    if run.changes is None:
+        files["baseline.json"] = baseline.write(findings)
     scanned = [result for result in run.results if result.not_scanned is not None]
     if scanned:
         missing = {name: why for result in scanned for name, why in (result.not_scanned or {}).items()}

@@ -132,15 +132,26 @@ class EngineRow(Row):
     warnings: list[str] = []
 
 
+class NarrowedRow(Row):
+    """What a run was narrowed to: the files other than in `commit`, where the tree and `since` part."""
+
+    since: str
+    commit: str
+    changed: list[str]
+    removed: list[str] = []
+
+
 class RunReport(Row):
     """A run: its stages in the graph's order, the gates over them, and the base images it used.
 
-    `whole` is false for one stage alone, which has no gates over figures and counts.
+    `whole` is false for one stage alone, which has no gates over figures and counts. One that is `narrowed` looked only
+    at what changed: nothing may be published by it.
     """
 
     version: Literal[1] = Field(default=1, description="The version of this schema.")
     passed: bool
     whole: bool = True
+    narrowed: NarrowedRow | None = None
     started: str = Field(description="UTC, ISO 8601.")
     seconds: float
     stages: list[StageRow]

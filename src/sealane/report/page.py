@@ -8,7 +8,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from sealane.report import timeline
-from sealane.report.text import figure
+from sealane.report.text import figure, narrowed
 
 if TYPE_CHECKING:
     from sealane.report.model import CoverageRow, FindingRow, RunReport, StageRow, SuiteRow, TestRow
@@ -62,6 +62,7 @@ def _content(report: RunReport) -> dict[str, Any]:
     return {
         "report": report,
         "title": f"{report.stages[0].name if len(report.stages) == 1 else 'pipeline'}".capitalize(),
+        "narrowed": narrowed(report),
         "started": datetime.fromisoformat(report.started),
         "bars": bars,
         "critical": sum(bar.seconds for bar in bars if bar.kind == "stage" and bar.critical),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sealane import pipeline, security
 from sealane.errors import PipelineFailed, StageFailed
 from sealane.report import build
 from sealane.report.text import markdown
-from sealane.stages import codecov, project
+from sealane.stages import changes, codecov, project
 from sealane.stages.lint import mend
 
 if TYPE_CHECKING:
@@ -17,15 +17,26 @@ if TYPE_CHECKING:
 
     import dagger
 
-
-async def whole(source: dagger.Directory, context: str = "", categories: Sequence[str] = ()) -> pipeline.Run:
-    """The whole pipeline over `source`, with the tests of these categories. Raises ConfigError."""
-    return await pipeline.run(await _project(source, context, categories))
+    from sealane.stages.changes import Repository
 
 
-async def one(name: str, source: dagger.Directory, context: str = "", categories: Sequence[str] = ()) -> pipeline.Run:
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a run is over, and on whose behalf (JSON, see `vendors`); where it comes from, when that is known."""
+
+    source: dagger.Directory
+    context: str = ""
+    repository: Repository | None = None
+
+
+async def whole(asked: Asked, categories: Sequence[str] = (), since: str = "") -> pipeline.Run:
+    """The whole pipeline, with the tests of these categories, narrowed to what changed `since`. Raises ConfigError."""
+    return await pipeline.run(await _project(asked, categories, since))
+
+
+async def one(name: str, asked: Asked, categories: Sequence[str] = (), since: str = "") -> pipeline.Run:
     """One stage alone, as a run of its own."""
-    return await pipeline.run_alone(name, await _project(source, context, categories))
+    return await pipeline.run_alone(name, await _project(asked, categories, since))
 
 
 async def mended(source: dagger.Directory, context: str = "") -> dagger.Changeset:
@@ -33,16 +44,17 @@ async def mended(source: dagger.Directory, context: str = "") -> dagger.Changese
     return await mend.changes(await project.read(source, context))
 
 
-async def uploaded(source: dagger.Directory, context: str, token: dagger.Secret, target: codecov.Target) -> str:
+async def uploaded(asked: Asked, token: dagger.Secret, target: codecov.Target) -> str:
     """Coverage of the tests, sent to Codecov; where it is to be seen. Raises StageFailed."""
-    found = await _project(source, context, ())
+    found = await _project(asked)
     run = await pipeline.run_alone("test", found)
     return await codecov.upload(run.results[0], found, token, target)
 
 
-async def _project(source: dagger.Directory, context: str, categories: Sequence[str]) -> project.Project:
-    found = await project.read(source, context)
-    return replace(found, config=found.config.with_categories(categories))
+async def _project(asked: Asked, categories: Sequence[str] = (), since: str = "") -> project.Project:
+    found = await project.read(asked.source, asked.context)
+    found = replace(found, config=found.config.with_categories(categories), repository=asked.repository)
+    return replace(found, changes=await changes.find(found, asked.repository, since)) if since else found
 
 
 async def secured(

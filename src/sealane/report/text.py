@@ -67,7 +67,7 @@ def stage_lines(row: StageRow) -> list[str]:
 
 def markdown(report: RunReport, *, steps: bool = True) -> str:
     """The summary: a table of stages, a table of gates, what is wrong; with `steps`, what the engine told."""
-    lines = [f"# {_title(report)}", ""]
+    lines = [f"# {_title(report)}", "", *narrowed(report)]
     lines += ["| stage | outcome | figures | seconds |", "| --- | --- | --- | ---: |"]
     lines += [
         f"| {_MARKS[r.outcome]} {r.name} | {_cell(_outcome(r))} | {_figures(r)} | {r.seconds:.1f} |"
@@ -87,6 +87,16 @@ def markdown(report: RunReport, *, steps: bool = True) -> str:
 def _title(report: RunReport) -> str:
     what = report.stages[0].name if len(report.stages) == 1 else "pipeline"
     return f"{what} {'passed' if report.passed else 'failed'}".capitalize()
+
+
+def narrowed(report: RunReport) -> list[str]:
+    """That a run looked only at what changed: lines before all others."""
+    row = report.narrowed
+    if row is None:
+        return []
+    gone = f", {len(row.removed)} are gone" if row.removed else ""
+    said = f"Narrowed to what changed since {row.since} ({row.commit[:12]}): {len(row.changed)} files{gone}."
+    return [said if row.changed or row.removed else f"Nothing changed since {row.since} ({row.commit[:12]}).", ""]
 
 
 def _bullets(said: list[str]) -> Iterator[str]:
@@ -135,5 +145,6 @@ def terminal(report: RunReport) -> str:
             lines += [f"    {line}" for text in stage_lines(row) for line in text.splitlines()]
     lines.append("")
     lines += [f"{_GATE_MARKS[g.verdict]} {g.name}: {_gate(g)}" for g in report.gates if g.verdict != "passed"]
+    lines += narrowed(report)[:1]
     lines.append(f"{_title(report)} in {report.seconds:.1f}s")
     return "\n".join(lines) + "\n"

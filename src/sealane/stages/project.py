@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     import dagger
 
+    from sealane.stages.changes import Changes, Repository
+
 # Folders that hold no code of the project's own, wherever they are.
 FOREIGN = frozenset(
     {".git", ".venv", "venv", ".tox", ".nox", "node_modules", "__pycache__", "build", "dist", "site-packages", ".eggs"}
@@ -43,7 +45,8 @@ _MEASURED = re.compile(r"^\s*(?:source|source_pkgs|include)\s*=", re.MULTILINE)
 class Project:
     """A source directory and what was found in it. Paths are relative to it, with `/`.
 
-    `texts` are files of settings by name, as far as they are there.
+    `texts` are files of settings by name, as far as they are there. `changes` narrow what lint, test and scan look at;
+    `repository` is where it can be told what changed.
     """
 
     source: dagger.Directory
@@ -53,6 +56,8 @@ class Project:
     pyproject: dict[str, Any]
     context: Context = field(default_factory=lambda: Context.from_json(""))
     texts: Mapping[str, str] = field(default_factory=dict)
+    changes: Changes | None = None
+    repository: Repository | None = None
 
     def has(self, path: str) -> bool:
         return path in self.files

@@ -64,6 +64,9 @@ class StageResult:
             return f"skipped because {self.reason}"
         return f"{self.outcome} ({self.reason})" if self.reason else str(self.outcome)
 
+    def noting(self, *notes: str) -> StageResult:
+        return replace(self, notes=(*notes, *self.notes))
+
     def timed(self, seconds: float, started: float = 0.0) -> StageResult:
         return replace(self, seconds=round(seconds, 2), started=started)
 

@@ -17,6 +17,7 @@ from sealane.stages.scanners import (
     given,
     leaks,
     licences,
+    narrow,
     scanned,
     semgrep,
     trivy,
@@ -54,10 +55,14 @@ async def run(project: Project) -> StageResult:
         return not_run(NAME, "no files")
     names = dict.fromkeys((*project.config.scan.scanners, *project.config.scan.reports))
     done = await steps.concurrently(*((lambda n=name: _one(n, project)) for name in names))
-    return result_of(NAME, done, project)
+    result = result_of(NAME, [narrow.kept(one, project) for one in done], project)
+    return result if project.changes is None else result.noting(project.changes.said())
 
 
-async def _one(name: str, project: Project) -> Scanned:
+async def _one(name: str, whole: Project) -> Scanned:
+    if idle := narrow.idle(name, whole):
+        return Scanned(name, idle=idle)
+    project = narrow.seen(name, whole)
     if name in project.config.scan.reports or name not in RUNNERS:
         return await given.run(project, name)
     return await guarded(name, RUNNERS[name](project))

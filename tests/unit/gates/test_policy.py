@@ -172,7 +172,7 @@ def test_the_reports_own_baseline_makes_the_next_run_pass_even_when_lines_move()
         async with RecordingEngine() as engine:
             engine.on("black", exit_code=1, stdout=diff, stderr="would reformat /src/a.py\n")
             engine.on_linters()
-            run = await runs.one("lint", engine.directory(source))
+            run = await runs.one("lint", runs.Asked(engine.directory(source)))
             return run, await engine.files(runs.directory(run))
 
     before, files = anyio.run(body, {"a.py": "x=1\n"})

@@ -96,7 +96,7 @@ def test_each_stages_requests_carry_its_name(monkeypatch):
 def test_a_project_with_nothing_passes_and_says_so():
     async def main():
         async with RecordingEngine() as engine:
-            run = await runs.whole(engine.directory({"README": "x"}))
+            run = await runs.whole(runs.Asked(engine.directory({"README": "x"})))
             return runs.summary(run), await engine.files(runs.directory(run)), run
 
     text, files, run = anyio.run(main)

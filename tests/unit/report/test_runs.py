@@ -20,7 +20,7 @@ def test_a_stage_alone_has_a_report_and_a_verdict_of_its_own():
     async def body(engine, source):
         engine.on("black", exit_code=1, stderr="would reformat /src/a.py\n")
         engine.on_linters()
-        run = await runs.one("lint", source)
+        run = await runs.one("lint", runs.Asked(source))
         return run, await engine.files(runs.directory(run))
 
     run, files = in_engine(body, {"a.py": "x=1"})
@@ -40,7 +40,7 @@ def test_assert_is_silent_when_the_stage_passed():
 def test_a_stage_that_cannot_be_set_up_keeps_its_log():
     async def body(engine, source):
         engine.on("/bin/pip", exit_code=1, stderr="ERROR: the index is away\n")
-        run = await runs.one("sbom", source)
+        run = await runs.one("sbom", runs.Asked(source))
         return run, await engine.files(runs.directory(run))
 
     run, files = in_engine(body, {"Dockerfile": "FROM scratch\n"})

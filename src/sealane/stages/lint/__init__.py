@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from dagger import dag
 
 from sealane.stages import steps
-from sealane.stages.lint import node, packaged
+from sealane.stages.lint import narrow, node, packaged
 from sealane.stages.result import Outcome, StageResult, not_run
 
 if TYPE_CHECKING:
@@ -22,16 +22,17 @@ NAME = "lint"
 async def nothing_to_do(project: Project) -> str:
     if packaged.wanted(project) or node.wanted(project) or await node.has_script(project):
         return ""
-    return "no files that a linter looks at"
+    return "no files that a linter looks at" if project.changes is None else "no file changed that a linter looks at"
 
 
 async def run(project: Project) -> StageResult:
     """Every tool, each to its end. Fails when one of them found something."""
     groups = await steps.concurrently(lambda: packaged.run(project), lambda: node.run(project))
-    parts = [part for group in groups for part in group]
+    parts = [narrow.kept(part, project) for group in groups for part in group]
     if not parts:
         return not_run(NAME, await nothing_to_do(project))
-    return _result(parts, project.config.gates.accept)
+    result = _result(parts, project.config.gates.accept)
+    return result if project.changes is None else result.noting(project.changes.said())
 
 
 def _result(parts: Sequence[Part], accept: dict[str, str]) -> StageResult:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import dagger
 
     from sealane.config.stages import LintTool
+    from sealane.stages.lint.table import Tool
     from sealane.stages.project import Project
 
 FOLDER = "/frontend"
@@ -41,11 +42,22 @@ def wanted(project: Project) -> list[LintTool]:
     """The configured tools that have something to look at."""
     if not looks.node_part(project):
         return []
-    return [name for name in project.lint_tools if name in NODE_TOOLS and NODE_TOOLS[name].looks(project)]
+    return [name for name in project.lint_tools if name in NODE_TOOLS and _touched(NODE_TOOLS[name], project)]
+
+
+def _touched(tool: Tool, project: Project) -> bool:
+    return bool(tool.looks(project)) and (project.changes is None or project.changes.touches(_files(project)))
+
+
+def _files(project: Project) -> tuple[str, ...]:
+    """All of the Node part: what its tools look at is for its own settings to say."""
+    return tuple(name for name in project.files if project.frontend == "." or name.startswith(f"{project.frontend}/"))
 
 
 async def has_script(project: Project) -> bool:
-    return project.config.frontend.lint in await project.node_scripts()
+    """Whether it has a lint script of its own, for which there is something to look at."""
+    there = project.config.frontend.lint in await project.node_scripts()
+    return there and (project.changes is None or project.changes.touches(_files(project)))
 
 
 async def run(project: Project) -> list[Part]:

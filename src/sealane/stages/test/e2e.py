@@ -19,6 +19,8 @@ _INSTANCE = f"{NAME} e2e"
 
 
 def wanted(project: Project) -> bool:
+    if project.changes is not None and not project.changes.tests.talks:
+        return False
     return "e2e" in project.config.test.categories and bool(project.e2e_tests)
 
 

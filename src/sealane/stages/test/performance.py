@@ -21,6 +21,8 @@ _STATS = "performance_stats.csv"
 
 
 def wanted(project: Project) -> bool:
+    if project.changes is not None and not project.changes.tests.talks:
+        return False
     return _NAME in project.config.test.categories and project.locustfile is not None
 
 

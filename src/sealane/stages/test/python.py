@@ -22,15 +22,25 @@ _MOST_SAID = 200  # an engine may go on with advice that is longer than the reas
 
 
 def runs(project: Project, row: Row) -> list[Run]:
-    """What is asked for and there."""
+    """What is asked for and there, of it what changes concern. Of a part of the tests no coverage is taken."""
     config, found = project.config.test, []
-    if "unit" in config.categories and project.unit_tests:
-        found.append(Run("unit", project.unit_tests, config.unit_args, row.label, row.covered))
-    if "integration" in config.categories and project.integration_tests:
-        more = ("--cov-append",) if found and row.covered else ()
-        arguments = (*more, *config.integration_args)
-        found.append(Run("integration", project.integration_tests, arguments, row.label, row.covered))
+    covered = row.covered and not (project.changes and project.changes.tests.narrowed)
+    quiet = (
+        () if covered or not row.covered else ("--no-cov",)
+    )  # the project's own settings may ask for it, and a least
+    unit, integration = chosen(project, project.unit_tests), chosen(project, project.integration_tests)
+    if "unit" in config.categories and unit:
+        found.append(Run("unit", unit, (*quiet, *config.unit_args), row.label, covered))
+    if "integration" in config.categories and integration:
+        more = ("--cov-append",) if found and covered else ()
+        arguments = (*more, *quiet, *config.integration_args)
+        found.append(Run("integration", integration, arguments, row.label, covered))
     return found
+
+
+def chosen(project: Project, paths: tuple[str, ...]) -> tuple[str, ...]:
+    """Of folders with tests what is to run."""
+    return paths if project.changes is None else project.changes.tests.within(paths, project)
 
 
 async def row(project: Project, row: Row, found: list[Suite]) -> None:
