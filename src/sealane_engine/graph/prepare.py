@@ -213,6 +213,8 @@ class Preparer:
         if not step.redirect_stdin:
             return step.stdin.encode()
         for mount in step.mounts:
+            if isinstance(mount, MountSecret) and step.redirect_stdin == mount.target:
+                return self.secrets.reveal(mount.secret)
             if isinstance(mount, MountTree) and (
                 step.redirect_stdin == mount.target or step.redirect_stdin.startswith(mount.target + "/")
             ):

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from . import directories, documents, file_contents, links
+from . import changes, containers, directories, documents, expansion, file_contents, links, mounts
 from .table import Case
 
 EVERY: tuple[Case, ...] = (
+    *changes.CASES,
+    *containers.CASES,
+    *mounts.CASES,
+    *expansion.CASES,
+    *expansion.LINKS,
+    *expansion.OWNERS,
+    *expansion.CODES,
     *directories.CASES,
     *links.CASES,
     *documents.CASES,

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from sealane_engine.api.paths import seen_file
 from sealane_engine.api.registry import Context, Fields
-from sealane_engine.api.values import FROM_LABEL, Container, File, Service, config_from_oci, config_to_oci
+from sealane_engine.api.values import (
+    FROM_LABEL,
+    Config,
+    Container,
+    File,
+    Service,
+    config_from_oci,
+    config_to_oci,
+    with_pair,
+)
 from sealane_engine.errors import InvalidInput, Unsupported
 from sealane_engine.graph.keys import canonical
 from sealane_engine.graph.operation import Failing, ImageTree, Ref, Scratch, Tarball, Variant
@@ -24,6 +33,7 @@ if TYPE_CHECKING:
     from sealane_engine.oci.credentials import Credentials
 
 field = Fields("Container")
+_SAME_IMAGE = frozenset({"from", "withRegistryAuth", "withoutRegistryAuth"})
 CREATED = "org.opencontainers.image.created"
 
 
@@ -50,8 +60,27 @@ async def from_image(ctx: Context, self: Container, address: str) -> Container:
 
     login = login_for(ctx, self, reference.parse(address).host) if self.registry_auth else None
     image = await ctx.engine.images.resolve(address, self.platform, labels=ctx.client.labels, login=login)
-    config = config_from_oci(image.config.get("config") or {})
+    config = merged_config(self.config, config_from_oci(image.config.get("config") or {}))
     return replace(self, root=ImageTree(image), config=config, image_ref=image.ref, last=None)
+
+
+def merged_config(before: Config, image: Config) -> Config:
+    """An image's configuration with what was said before it and it doesn't say itself, as Dagger merges them."""
+    env, labels = before.env, before.labels
+    for name, value in image.env:
+        env = with_pair(env, name, value)
+    for name, value in image.labels:
+        labels = with_pair(labels, name, value)
+    known = {(port.port, port.protocol) for port in image.ports}
+    return replace(
+        image,
+        env=env,
+        labels=labels,
+        ports=(*(port for port in before.ports if (port.port, port.protocol) not in known), *image.ports),
+        healthcheck=image.healthcheck or before.healthcheck,
+        onbuild=(*before.onbuild, *image.onbuild),
+        shell=image.shell or before.shell,
+    )
 
 
 @field("from")
@@ -63,7 +92,9 @@ async def from_(ctx: Context, self: Container, *, address: str, registryService:
 
 @field("imageRef")
 async def image_ref(ctx: Context, self: Container) -> str:
-    if not self.image_ref:
+    asked = ctx.call.receiver
+    changed = asked is not None and asked.receiver is not None and asked.receiver.type == "Container"
+    if not self.image_ref or (changed and asked is not None and asked.field not in _SAME_IMAGE):
         raise InvalidInput(
             "Image reference can only be retrieved immediately after the 'Container.From' call",
             reason="no-image-ref",

@@ -11,6 +11,7 @@ from sealane_engine.api.registry import Context, Fields
 from sealane_engine.api.values import CacheVolume, Container, Directory, File, Socket
 from sealane_engine.errors import InvalidInput
 from sealane_engine.graph.operation import (
+    ChangeOwner,
     Copy,
     Edit,
     MountCache,
@@ -30,10 +31,10 @@ field = Fields("Container")
 
 
 def _mounted(self: Container, mount: StepMount) -> Container:
-    """A mount at a target takes the place of the one that was there."""
+    """A mount at a target takes the place of the one that was there, and of those below it."""
     if mount.target == "/":
         raise InvalidInput("can't mount over the root", reason="mount-root", hint="use withRootfs")
-    kept = tuple(each for each in self.mounts if each.target != mount.target)
+    kept = tuple(each for each in self.mounts if not f"{each.target}/".startswith(f"{mount.target}/"))
     return replace(self, mounts=(*kept, mount))
 
 
@@ -51,7 +52,7 @@ async def with_mounted_directory(
     at = source.at
     if owner:
         ids = await ctx.owner_ids(self.root, owner)
-        at = Ref(Edit(Scratch(), Copy(at, "/", owner=ids)))
+        at = Ref(Edit(Edit(Scratch(), Copy(at, "/")), ChangeOwner("/", ids)))
     target = where(self, path, expand).rstrip("/") or "/"
     return _mounted(self, MountTree(target, at, read_only=readOnly))
 

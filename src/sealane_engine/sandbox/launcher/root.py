@@ -144,7 +144,7 @@ def _mount(root: Root, mount: WireMount, contents: list[int]) -> None:
             options: list[tuple[str, str | None]] = [("mode", f"{mode:o}")]
             if size is not None:
                 options.append(("size", str(size)))
-            fd, read_only = mounts.new("tmpfs", options), mount.read_only
+            fd, read_only = mounts.new("tmpfs", options, source="tmpfs"), mount.read_only
         case _:
             fd, read_only = contents.pop(0), mount.read_only
             attributes |= mounts.ATTR_NOSUID | mounts.ATTR_NOEXEC
