@@ -41,10 +41,10 @@ def is_one(types: Types, returns: Ref) -> bool:
     return (element or returns).name == TYPE
 
 
-def settle(session: Session, answer: Any, *, apply: bool) -> None:
+def settle(session: Session, answer: Any, *, apply: bool, saves: bool = True) -> None:
     """Say what a changeset (its id; of a list all together) changes, and apply it to the working directory.
 
-    Without `apply` whoever is at the terminal is asked. Raises ChangesRefused when nobody is, or when `.` is no longer,
+    Without `apply` whoever is at the terminal is asked; `saves` says whether the verb has -o. Raises ChangesRefused when nobody is, or when `.` is no longer,
     or never was, what the changeset was made from: nothing is written then.
     """
     changeset = _merged(session, answer)
@@ -54,17 +54,18 @@ def settle(session: Session, answer: Any, *, apply: bool) -> None:
         return
     screen, here = Screen.found(), Path.cwd()
     sys.stderr.write(summary(stats, screen) + "\n")
-    refuse(session, changeset, stats, here)
+    elsewhere = ", or save them elsewhere with -o DIR" if saves else ""
+    refuse(session, changeset, stats, here, elsewhere)
     if not apply:
         if not screen.asks:
             raise ChangesRefused(
                 "the changes were not applied: there is no terminal to ask at",
                 reason="nobody-to-ask",
-                hint="Pass -y to apply them, or -o DIR to save the changed files elsewhere.",
+                hint=f"Pass -y to apply them{elsewhere}.",
             )
         if not _agreed():
             return
-        refuse(session, changeset, stats, here)
+        refuse(session, changeset, stats, here, elsewhere)
     session.query(f"query{{node(id:{literal(changeset)}){{... on {TYPE}{{export(path:{literal(str(here))})}}}}}}")
     print(f'Applied to "{here}".', file=sys.stderr)
 

@@ -6,7 +6,7 @@ import sys
 
 from sealane.cli import groups
 from sealane.cli.help import two_columns
-from sealane.cli.options import Options, strip
+from sealane.cli.options import Options
 from sealane.errors import PipelineFailed, UsageError
 
 HELP = """Check the state of your project by running tests, linters, etc.
@@ -27,31 +27,25 @@ Examples:
   sealane check go:lint            # Run the go:lint check and any subchecks
 """
 _SWITCHES = {"-l": "list", "--list": "list", "--failfast": "failfast", "--no-generate": "no", "--generate": "only"}
+VERB = groups.Verb("check", HELP, _SWITCHES, "checks", "CheckGroup")
 
 
 def run(options: Options, words: list[str]) -> int:
-    if options.engine == "dagger":
-        from sealane.cli import dagger
-
-        return dagger.verb(options, ["check", *words])
-    options, words = strip(options, words)
-    asked = groups.read("sealane check", words, _SWITCHES)
-    if asked.help:
-        sys.stdout.write(HELP)
+    asked = groups.asked(VERB, options, words)
+    if asked is None:
         return 0
-    if {"no", "only"} <= asked.switches:
+    switches = asked[1].switches
+    if {"no", "only"} <= switches:
         raise UsageError(
             "if any flags in the group [no-generate generate] are set none of the others can be", reason="flag-group"
         )
-    arguments = [
-        word for name, word in (("no", "noGenerate:true"), ("only", "onlyGenerate:true")) if name in asked.switches
-    ]
-    with groups.opened(options, asked, "checks", "CheckGroup", *arguments) as (group, progress):
-        if "list" in asked.switches:
+    arguments = [word for name, word in (("no", "noGenerate:true"), ("only", "onlyGenerate:true")) if name in switches]
+    with groups.opened(VERB, *asked, *arguments) as (group, progress):
+        if "list" in switches:
             progress.close()
             _list(group)
             return 0
-        failed = _run(group, failfast="failfast" in asked.switches)
+        failed = _run(group, failfast="failfast" in switches)
     return _report(failed)
 
 

@@ -51,15 +51,18 @@ class _Paths:
         )
 
 
-def refuse(session: Session, changeset: str, stats: Iterable[Stat], folder: Path) -> None:
-    """Raise ChangesRefused, with every path in the way, unless the changeset can be applied to `folder` without loss."""
+def refuse(session: Session, changeset: str, stats: Iterable[Stat], folder: Path, elsewhere: str = "") -> None:
+    """Raise ChangesRefused, with every path in the way, unless the changeset can be applied to `folder` without loss.
+
+    `elsewhere` ends the next step that the message says.
+    """
     paths = _Paths.of(stats)
     missing = sorted(path for path in paths.stays if not os.path.lexists(folder / path))
     if missing and not any(os.path.lexists(folder / path) for path in paths.old):
         raise ChangesRefused(
             f"the changes are about files that are not in {folder}: {_listed(missing, ', ')}",
             reason="other-directory",
-            hint=_where(missing, folder),
+            hint=_where(missing, folder) + elsewhere + ".",
         )
     found = dict.fromkeys(missing, "is not there any more")
     found |= _obstructed(paths, folder)
@@ -77,15 +80,15 @@ def refuse(session: Session, changeset: str, stats: Iterable[Stat], folder: Path
             f"the changes can't be applied to {folder}, and nothing was written:\n"
             + _listed([f"  {path} {why}" for path, why in sorted(found.items())], "\n"),
             reason="changes-conflict",
-            hint="Make the changes again from what is there now, or save them elsewhere with -o DIR.",
+            hint=f"Make the changes again from what is there now{elsewhere}.",
         )
 
 
 def _where(missing: list[str], folder: Path) -> str:
     for parent in folder.parents:
         if all(os.path.lexists(parent / path) for path in missing):
-            return f"Run it in {parent}: cd there, or pass --workdir."
-    return "Run it in the directory that the files are in, or save the changes with -o DIR."
+            return f"Run it in {parent} (cd there, or pass --workdir)"
+    return "Run it in the directory that the files are in"
 
 
 def _obstructed(paths: _Paths, folder: Path) -> dict[str, str]:

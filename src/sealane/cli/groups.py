@@ -11,12 +11,23 @@ from typing import Any
 from sealane.cli.engine import open_session
 from sealane.cli.head import read_head
 from sealane.cli.help import two_columns
-from sealane.cli.options import Options
+from sealane.cli.options import Options, strip
 from sealane.cli.progress import Progress, open_progress
 from sealane.cli.serve import serve_module
 from sealane.cli.wire import Session, literal
 from sealane.errors import UsageError
 from sealane_engine.modules.names import kebab
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """Such a verb: what `--help` says, its switches by their spellings, the workspace's field with its group's type."""
+
+    name: str
+    help: str
+    switches: Mapping[str, str]
+    field: str
+    type: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +53,21 @@ class Group:
         return self.session.query(f"query{{node(id:{literal(self.id)}){{... on {self.type}{{{selection}}}}}}}")["node"]
 
 
-def read(command: str, words: list[str], switches: Mapping[str, str]) -> Words:
+def asked(verb: Verb, options: Options, words: list[str]) -> tuple[Options, Words] | None:
+    """What is asked of the verb; None when that was help, which is said. On a Dagger engine it doesn't come back."""
+    if options.engine == "dagger":
+        from sealane.cli import dagger
+
+        dagger.verb(options, [verb.name, *words])
+    options, words = strip(options, words)
+    found = _read(f"sealane {verb.name}", words, verb.switches)
+    if not found.help:
+        return options, found
+    sys.stdout.write(verb.help)
+    return None
+
+
+def _read(command: str, words: list[str], switches: Mapping[str, str]) -> Words:
     """Read the words of `command`; `switches` are its flags with their names."""
     head = read_head(words)
     found: set[str] = set()
@@ -61,9 +86,7 @@ def read(command: str, words: list[str], switches: Mapping[str, str]) -> Words:
 
 
 @contextmanager
-def opened(
-    options: Options, words: Words, field: str, type_name: str, *arguments: str
-) -> Iterator[tuple[Group, Progress]]:
+def opened(verb: Verb, options: Options, words: Words, *arguments: str) -> Iterator[tuple[Group, Progress]]:
     """The group that the words name, in a session with the module served, for as long as the block runs."""
     progress = open_progress(options)
     try:
@@ -71,9 +94,9 @@ def opened(
             with progress.span(f"load workspace: {words.mod or '.'}"):
                 serve_module(session.session, words.mod)
             given = [f"include:{literal(list(words.patterns))}"] if words.patterns else []
-            call = f"{field}({','.join([*given, *arguments])})" if given or arguments else field
+            call = f"{verb.field}({','.join([*given, *arguments])})" if given or arguments else verb.field
             data = session.session.query(f"query{{currentWorkspace{{{call}{{id}}}}}}")
-            yield Group(session.session, type_name, str(data["currentWorkspace"][field]["id"])), progress
+            yield Group(session.session, verb.type, str(data["currentWorkspace"][verb.field]["id"])), progress
     finally:
         progress.close()
 

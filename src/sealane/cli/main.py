@@ -14,6 +14,7 @@ VERBS = {
     "call": "Call one or more functions, interconnected into a pipeline",
     "functions": "List available functions",
     "check": "Check the state of your project by running tests, linters, etc.",
+    "generate": "Generate assets of your project",
     "up": "Start a module's services, and map their ports to this machine",
     "lock": "Pin base images in sealane.lock, or say which have moved",
     "verify": "Check an image's signature, provenance and SBOMs against the policy",

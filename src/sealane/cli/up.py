@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-
 from sealane.cli import groups
-from sealane.cli.options import Options, strip
+from sealane.cli.options import Options
 from sealane.errors import UsageError
 
 HELP = """Start services defined by the module and expose them on the host
@@ -22,21 +20,15 @@ Examples:
   sealane up -l                    # List all available services
   sealane up web                   # Start only the 'web' service
 """
-_SWITCHES = {"-l": "list", "--list": "list"}
+VERB = groups.Verb("up", HELP, {"-l": "list", "--list": "list"}, "services", "UpGroup")
 
 
 def run(options: Options, words: list[str]) -> int:
-    if options.engine == "dagger":
-        from sealane.cli import dagger
-
-        return dagger.verb(options, ["up", *words])
-    options, words = strip(options, words)
-    asked = groups.read("sealane up", words, _SWITCHES)
-    if asked.help:
-        sys.stdout.write(HELP)
+    asked = groups.asked(VERB, options, words)
+    if asked is None:
         return 0
-    with groups.opened(options, asked, "services", "UpGroup") as (group, progress):
-        if "list" in asked.switches:
+    with groups.opened(VERB, *asked) as (group, progress):
+        if "list" in asked[1].switches:
             progress.close()
             groups.print_list(group)
             return 0

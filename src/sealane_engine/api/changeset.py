@@ -170,6 +170,8 @@ def _remove(destination: Path, removed: list[str]) -> None:
         target = destination / path.rstrip("/")
         if not target.parent.resolve().is_relative_to(base):
             continue  # a link on the client's machine leads out of the directory: not ours to touch
+        if not target.parent.is_dir():
+            continue  # the directory that it was in has just become a file
         if target.is_dir() and not target.is_symlink():
             shutil.rmtree(target)
         else:

@@ -101,7 +101,7 @@ def test_without_y_and_without_a_terminal_nothing_is_applied_and_the_next_step_s
     ran, written = changed(FORMATTED, "mend")
     assert (ran.code, written) == (1, False)
     assert "a.py +1" in ran.err
-    assert "Pass -y to apply them, or -o DIR" in ran.err
+    assert "Pass -y to apply them, or save them elsewhere with -o DIR." in ran.err
 
 
 @pytest.mark.parametrize("change", [Change({"a": "a"}, {"a": "a"}), Change({}, {}, answer=None)])
@@ -116,7 +116,7 @@ def test_changes_about_other_files_are_refused_with_the_directory_they_are_for(c
     ran, written = changed(FORMATTED)
     assert (ran.code, written) == (1, False)
     assert "are about files that are not in" in ran.err
-    assert f"Run it in {tmp_path}: cd there" in ran.err
+    assert f"Run it in {tmp_path} (cd there" in ran.err
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,18 @@ class Tender:
         return before.with_new_file("STAMP", "fresh\n").changes(before)
 
     @function
+    def late(self) -> dagger.Changeset:
+        """A change to a STAMP that is another by now."""
+        before = dag.directory().with_new_file("STAMP", "older\n")
+        return before.with_new_file("STAMP", "fresh\n").changes(before)
+
+    @function
+    def both(self) -> list[dagger.Changeset]:
+        """Two changes, of which neither knows the other."""
+        nothing = dag.directory()
+        return [nothing.with_new_file(name, text).changes(nothing) for name, text in (("one", "1\n"), ("two", "2\n"))]
+
+    @function
     @up
     def site(self) -> dagger.Service:
         """Serve a page."""
