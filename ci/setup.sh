@@ -3,10 +3,8 @@
 # Idempotent, and silent when there is nothing to do. Afterwards the commands of .venv come first on PATH.
 # shellcheck shell=sh
 
-# command:package of what the engine needs of the system, and of what only its tests want.
+# command:package of what the engine needs of the system. What only its tests want, ci/test names in test_tools.
 engine_tools="mmdebstrap:mmdebstrap newuidmap:uidmap pasta:passt git:git"
-test_tools="runc:runc strace:strace curl:curl docker-registry:docker-registry skopeo:skopeo
-umoci:umoci qemu-aarch64-static:qemu-user-static faketime:faketime"
 
 say() { printf 'sealane: %s\n' "$*" >&2; }
 die() { say "$@"; exit 1; }
@@ -46,7 +44,7 @@ install_system_packages() {
     needed=$(missing_packages $engine_tools; missing_python)
     [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || needed="$needed debian-archive-keyring"
     # shellcheck disable=SC2086
-    wanted="$needed $(missing_packages $test_tools)"
+    wanted="$needed $(missing_packages ${test_tools:-})"
     needed=$(echo $needed) wanted=$(echo $wanted)
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         [ -z "$wanted" ] && return

@@ -39,6 +39,7 @@ CAPABILITIES: dict[str, Callable[[], bool]] = {
     "docker": lambda: Path(_CACHE, "sealane-tools/docker/complete").exists(),
     "qemu": lambda: shutil.which("qemu-aarch64-static") is not None,
     "dagger": lambda: shutil.which("dagger") is not None,
+    "xmllint": lambda: shutil.which("xmllint") is not None,
     "chromium": lambda: shutil.which("chromium") is not None,
     "go": lambda: shutil.which("go", path=os.environ["PATH"] + ":/usr/local/go/bin") is not None,
     "jq": lambda: shutil.which("jq") is not None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
@@ -86,6 +87,18 @@ def pipeline(environ: dict[str, str], tmp_path: Path) -> Callable[..., Ran]:
         return Ran(done.returncode, done.stdout + done.stderr, out)
 
     return run
+
+
+@pytest.fixture
+def judge(session: int) -> Callable[[Path], str]:
+    """What validators hold against the merged reports in a folder; empty when they have nothing to say."""
+    spec = importlib.util.spec_from_file_location("validators", Path(__file__).with_name("validators.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    judging: Callable[[Path], str] = module.judge
+    return judging
 
 
 Sealane = Callable[..., subprocess.CompletedProcess[str]]

@@ -61,6 +61,7 @@ class Found:
     flaky: frozenset[tuple[str, str, str, int]]
     gate: tuple[str, ...]
     output: str
+    out: Path
 
     def has(self, defect: dict[str, Any]) -> bool:
         shows = defect.get("shows", "sarif")
@@ -127,7 +128,7 @@ def run(project: Path, out: Path, words: list[str], environ: dict[str, str]) -> 
     sarif = findings((out / "findings.sarif").read_text())
     summary = (out / "summary.md").read_text()
     failed = cases(out / "junit.xml", "failure", "error")
-    return Found(sarif, failed, cases(out / "junit.xml", "flakyFailure"), gates, summary + said[-4000:])
+    return Found(sarif, failed, cases(out / "junit.xml", "flakyFailure"), gates, summary + said[-4000:], out)
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +157,12 @@ def test_a_seeded_defect_is_found_where_it_is(family: str, name: str, report):
 def test_a_clean_project_has_none(family: str, report):
     found = report(family, clean=True)
     assert (sorted(found.sarif), sorted(found.junit | found.flaky), found.gate) == ([], [], ()), found.output
+
+
+@pytest.mark.needs("xmllint")
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_report_of_defects_is_valid(family: str, report, judge):
+    assert judge(report(family).out) == ""
 
 
 def test_the_defects_are_told_apart():

@@ -17,7 +17,8 @@ REPORTS = (
 )  # fmt: skip
 
 
-def test_the_sample_passes_and_leaves_the_guides_reports(sample: Path, pipeline):
+@pytest.mark.needs("xmllint")
+def test_the_sample_passes_and_leaves_the_guides_reports(sample: Path, pipeline, judge):
     ran = pipeline(sample)
     assert ran.code == 0, ran.output[-4000:]
     assert [name for name in REPORTS if not (ran.out / name).exists()] == []
@@ -32,6 +33,7 @@ def test_the_sample_passes_and_leaves_the_guides_reports(sample: Path, pipeline)
     sbom = json.loads((ran.out / "sbom.spdx.json").read_text())
     assert any(package["name"] == "fastapi" for package in sbom["packages"])
     assert ran.stage("test")["figures"]["coverage"] >= 90
+    assert judge(ran.out) == ""
 
 
 def test_an_unchanged_rerun_is_cached(sample: Path, pipeline):

@@ -76,16 +76,21 @@ def write(findings: Sequence[Finding], version: str) -> str:
 
 
 def _write_run(tool: str, findings: list[Finding], version: str) -> dict[str, Any]:
-    driver: dict[str, Any] = {"name": tool, "rules": [{"id": r} for r in sorted({f.rule for f in findings if f.rule})]}
+    driver: dict[str, Any] = {"name": tool, "rules": [{"id": r} for r in sorted({_rule(f) for f in findings})]}
     if tool == "sealane":
         driver["version"] = version
     compared = any(f.known for f in findings)
     return {"tool": {"driver": driver}, "results": [_write_result(f, compared=compared) for f in findings]}
 
 
+def _rule(finding: Finding) -> str:
+    """A result must have one: where the tool names none, it is the tool itself."""
+    return finding.rule or finding.tool
+
+
 def _write_result(finding: Finding, *, compared: bool) -> dict[str, Any]:
     result: dict[str, Any] = {
-        **({"ruleId": finding.rule} if finding.rule else {}),
+        "ruleId": _rule(finding),
         "level": _LEVEL_OF[finding.severity],
         "message": {"text": finding.message},
     }
