@@ -8,7 +8,13 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import anyio
+import dagger
 import pytest
+
+from sealane.config.stages import ScanConfig
+from sealane.stages.scanners import added, leaks
+from sealane.stages.scanners.scanned import Scanned
 
 pytestmark = [pytest.mark.needs("root", "network"), pytest.mark.timeout(900)]
 
@@ -105,6 +111,30 @@ def test_history_and_dependencies_are_looked_at_against_main(repository: Path, t
     everything = b"".join(file.read_bytes() for file in out.rglob("*") if file.is_file())
     assert OLD_KEY.encode() not in everything
     assert NEW_TOKEN.encode() not in everything
+
+
+def test_where_no_other_tool_can_be_had_our_rules_look_at_history(repository: Path, session: int):
+    """Called as the stage calls it where TruffleHog's image and gitleaks' module are out of reach."""
+
+    async def ours() -> tuple[Scanned, dict[str, str]]:
+        async with dagger.connection():
+            mounted = leaks._with_git().with_mounted_directory(
+                leaks.REPOSITORY, dagger.dag.host().directory(str(repository))
+            )
+            done = await added.run(mounted, ScanConfig(), "main")
+            assert done.report is not None
+            return done, {name: await done.report.file(name).contents() for name in await done.report.entries()}
+
+    done, report = anyio.run(ours)
+    assert done.wrong == ""
+    assert {(f.tool, f.rule, f.file, f.line) for f in done.findings} == {
+        ("secrets", "aws-access-key-id", "deploy.env", 2),
+        ("secrets", "github-token", "login.py", 3),
+    }
+    (leak,) = json.loads(report["secrets-range.json"])
+    assert (leak["File"], leak["Commit"]) == ("login.py", git(repository, "rev-parse", "HEAD~1"))
+    assert OLD_KEY not in str(report)
+    assert NEW_TOKEN not in str(report)
 
 
 def test_on_main_itself_all_dependencies_count(repository: Path, tmp_path: Path, environ):

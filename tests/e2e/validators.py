@@ -42,7 +42,8 @@ def _schema(junit: Path) -> str:
     """Jenkins' schema; for a report with failed tests also with the attributes of their places."""
     schema = (SCHEMAS / "junit-10.xsd").read_text()
     assert schema.count(CASE) == 1
-    return schema.replace(CASE, CASE + PLACE) if "<failure" in junit.read_text() else schema
+    failed = any(f"<{tag}" in junit.read_text() for tag in ("failure", "error", "flakyFailure"))
+    return schema.replace(CASE, CASE + PLACE) if failed else schema
 
 
 def _xmllint(file: Path, *words: str, schema: str = "") -> str:

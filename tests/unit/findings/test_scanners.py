@@ -62,6 +62,17 @@ def test_trivy_that_looked_at_nothing_is_not_clean():
     assert "no file or package" in scanners.read("trivy", '{"SchemaVersion": 2, "ArtifactName": "."}').missing
 
 
+@pytest.mark.parametrize("version", ["0.69.4", "v0.69.5", "0.69.6"])
+def test_what_a_backdoored_trivy_wrote_is_refused(version: str):
+    own = {"SchemaVersion": 2, "Trivy": {"Version": version}, "Results": [{"Target": "a"}]}
+    driver = {"name": "Trivy", "version": version}
+    table = {"version": "2.1.0", "runs": [{"tool": {"driver": driver}, "results": []}]}
+    for report in (own, table):
+        with pytest.raises(ReportUnreadable, match="backdoored: revoke"):
+            scanners.read("trivy", json.dumps(report))
+        assert scanners.read("trivy", json.dumps(report).replace(version, "0.69.3")).findings == ()
+
+
 def test_safety_without_a_licence_gives_no_severity_and_counts_as_high():
     assert rows("safety.json") == [("25853", Severity.HIGH, "")]
     assert "insecure-package 0.1.0:" in said("safety.json").findings[0].message

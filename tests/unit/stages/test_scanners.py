@@ -6,7 +6,7 @@ import pytest
 
 from sealane.stages import scan
 from sealane.stages.result import Outcome
-from sealane.stages.scanners import scanned
+from sealane.stages.scanners import scanned, semgrep
 
 ACCEPTED = "[tool.sealane.gates.accept]\ndependencies = 'none here'\n"
 ADVISED = "[tool.sealane.scan]\nscanners = ['dependencies']\nadvisories = 'osv'\n"
@@ -146,6 +146,48 @@ def test_semgrep_that_writes_nonsense_is_not_scanned(engine_run):
     result = engine_run(body, files=files(ACCEPTED))
     assert (result.outcome, result.broken) == (Outcome.NOT_RUN, True)
     assert "semgrep's SARIF can't be read" in result.reason
+
+
+def noted(kind: str, **more: object) -> str:
+    note = {"descriptor": {"id": kind}, "level": "warning", "message": {"text": f"{kind} at a.py"}}
+    invocation = {"executionSuccessful": True, "toolExecutionNotifications": [note]}
+    run = {"tool": {"driver": {"name": "Semgrep"}}, "invocations": [invocation], "results": [], **more}
+    return json.dumps({"version": "2.1.0", "runs": [run]})
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"), [("Timeout", "semgrep gave up on 1 files: Timeout at a.py"), ("Syntax error", "")]
+)
+def test_a_file_that_semgrep_gave_up_on_is_not_scanned(kind: str, said: str):
+    """What a file's own syntax is worth, linters say."""
+    for name in ("semgrep", "secrets", "semgrep-packs"):
+        assert semgrep._reader(name)(noted(kind)).missing == said
+
+
+def test_what_semgrep_cites_of_a_secret_stays_in_its_container(engine_run):
+    region = {"startLine": 2, "snippet": {"text": "KEY=hush-hush"}}
+    place = {"artifactLocation": {"uri": "a.env"}, "region": region, "contextRegion": region}
+    found = {
+        "ruleId": "rules.a-key",
+        "level": "error",
+        "message": {"text": "a key"},
+        "locations": [{"physicalLocation": place}],
+    }
+
+    async def body(engine, project):
+        engine.on(
+            "semgrep",
+            "/reports/secrets.sarif",
+            files={"/reports/secrets.sarif": noted("Syntax error", results=[found])},
+        )
+        result = await scan.run(project)
+        return result, await engine.files(result.report)
+
+    config = "[tool.sealane.scan]\nscanners = ['secrets']\n"
+    result, report = engine_run(body, files={"pyproject.toml": config, "a.env": "x\nKEY=hush-hush\n"})
+    assert [(f.rule, f.file, f.line) for f in result.findings] == [("a-key", "a.env", 2)]
+    assert "hush" not in str(report)
+    assert json.loads(report["secrets.sarif"])["runs"][0]["results"][0]["ruleId"] == "rules.a-key"
 
 
 def test_semgrep_that_left_no_report_is_not_scanned(engine_run):

@@ -136,6 +136,59 @@ def test_gitleaks_that_complains_did_not_look_at_everything(engine_run):
     assert result.reason == "gitleaks says: 12:17AM ERR [git] fatal: bad revision"
 
 
+def history(engine_run, prepare, base: str = ""):
+    """A history of one commit, `c0ffee`, looked through where neither TruffleHog nor gitleaks can be had."""
+
+    async def body(engine, project):
+        engine.on_image(tools.image("trufflehog"), "no route")
+        engine.on("go", "install", exit_code=1, stderr="no route\n")
+        engine.on("git", "rev-parse", "--is-shallow-repository", stdout="false\n")
+        engine.on("git", "rev-list", "--count", stdout="1\n")
+        engine.on("git", "log", files={"/tmp/history.patch": "commit c0ffee\n"})
+        engine.on("/sealane/unroll.py", files={"/added/index.json": '[["c0ffee", "deploy/aws.env", 7]]'})
+        prepare(engine)
+        result = await leaks.history(project, engine.directory({".git/HEAD": ""}), base)
+        return result, await engine.files(result.report) if result.report else {}
+
+    return engine_run(body, files={"pyproject.toml": "", "a.py": ""})
+
+
+LEAKED = {"ruleId": "rules.aws-access-key-id", "level": "error", "message": {"text": "A key."}, "locations": [{"physicalLocation": {"artifactLocation": {"uri": "0.txt"}, "region": {"startLine": 2}}}]}  # fmt: skip
+
+
+def test_without_other_tools_our_rules_look_at_what_commits_added(engine_run):
+    def found(engine):
+        text = json.dumps({"runs": [{"tool": {"driver": {"name": "Semgrep"}}, "results": [LEAKED]}]})
+        engine.on("semgrep", "/reports/secrets.sarif", files={"/reports/secrets.sarif": text})
+        engine.on("git", "rev-list", "main..HEAD", stdout="badf00d\n")
+
+    result, report = history(engine_run, found, "main")
+    (leak,) = result.findings
+    assert (leak.rule, leak.file, leak.line, leak.severity.value) == ("aws-access-key-id", "deploy/aws.env", 8, "high")
+    assert leak.message == "A key. (in commit c0ffee)"
+    assert result.wrong == ""
+    assert "history by Sealane's rules (neither TruffleHog nor gitleaks can be had), 1 commits" in result.notes
+    assert [row["Commit"] for row in json.loads(report["secrets-history.json"])] == ["c0ffee"]
+    assert json.loads(report["secrets-range.json"]) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("git", "log"), 128, "git log exited with 128"),
+        (("git", "log"), 124, "git log was stopped after"),
+        (("/sealane/unroll.py",), 3, "the history is more than Sealane's own rules get through"),
+        (("/sealane/unroll.py",), 1, "unroll.py exited with 1"),
+        (("semgrep", "/reports/secrets.sarif"), 2, "secrets exited with 2"),
+        (("/bin/pip", "semgrep==1.182.0"), 1, "none can be had: trufflehog"),
+    ],
+)
+def test_a_history_that_our_rules_could_not_look_at_is_not_scanned(engine_run, words, code: int, said: str):
+    result, _ = history(engine_run, lambda engine: engine.on(*words, exit_code=code, stderr="no route\n"))
+    assert said in result.wrong
+    assert result.findings == ()
+
+
 def test_what_trufflehog_printed_leaves_without_the_secret():
     entry = {"DetectorName": "URI", "Verified": False, "Raw": TOKEN, "RawV2": TOKEN, "Redacted": TOKEN[:6], "SourceMetadata": {"Data": {"Git": {"commit": "c0ffee" * 6, "file": "keys", "line": 3}}}}  # fmt: skip
     log = '{"level":"info-0","ts":"2025-08-26T10:26:28+02:00","logger":"trufflehog","msg":"finished scanning"}\n'

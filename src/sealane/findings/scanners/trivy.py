@@ -8,9 +8,11 @@ from typing import Any
 
 from sealane.findings.model import Finding, Severity
 from sealane.findings.scanners import sarif
-from sealane.findings.scanners.common import Said, check, line, parse, place, sentence, severity, upgrade
+from sealane.findings.scanners.common import Said, check, line, parse, place, sentence, severity, unreadable, upgrade
 
 _TOOL = "trivy"
+# Releases of March 2026 that attackers made: they stole secrets, and what they say of a project is nobody's word.
+_BACKDOORED = frozenset({"0.69.4", "0.69.5", "0.69.6"})
 # UNKNOWN is a word of Trivy's: its database has no severity. It counts as the worst, until somebody says otherwise.
 _WORDS = {
     "critical": Severity.HIGH,
@@ -22,21 +24,31 @@ _WORDS = {
 
 
 def read(text: str) -> Said:
-    """Raises ReportUnreadable."""
+    """Raises ReportUnreadable; also for what a version wrote that was not Trivy's own."""
     check(text, _TOOL)
     if '"runs"' in text:
         try:
-            is_sarif = "runs" in json.loads(text)
-        except (ValueError, RecursionError, TypeError):
-            is_sarif = False
-        if is_sarif:
-            return sarif.read(text, _TOOL)
+            document = json.loads(text)
+        except (ValueError, RecursionError):
+            document = None
+        if isinstance(document, dict) and "runs" in document:
+            said = sarif.read(text, _TOOL)
+            for run in document["runs"]:
+                _refuse(run["tool"]["driver"].get("version"))
+            return said
     return parse(text, _TOOL, _report)
+
+
+def _refuse(version: object) -> None:
+    """Raises ReportUnreadable for a version that was backdoored."""
+    if str(version).removeprefix("v") in _BACKDOORED:
+        raise unreadable(_TOOL, f"Trivy {version} wrote it, which was backdoored: revoke what that job could read")
 
 
 def _report(report: Any) -> Said:
     if report["SchemaVersion"] != 2:
         raise ValueError(f"schema version {report['SchemaVersion']!r} is not 2")
+    _refuse((report.get("Trivy") or {}).get("Version"))
     # Trivy leaves `Results` out when it found nothing that it knows how to look at.
     missing = "" if report.get("Results") else "trivy found no file or package to look at"
     return Said(tuple(f for result in report.get("Results") or [] for f in _result(result)), missing)

@@ -14,7 +14,7 @@ from sealane.findings.scanners import READERS, Said
 from sealane.findings.scanners.common import check
 from sealane.stages import steps, tools
 from sealane.stages.git import with_git
-from sealane.stages.scanners import dependencies, scanned
+from sealane.stages.scanners import added, dependencies, scanned
 from sealane.stages.scanners.scanned import Scanned, Tool
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sealane.stages.project import Project
 
 GITLEAKS, TRUFFLEHOG = "gitleaks", "trufflehog"
-HISTORY = "history"
+HISTORY = added.NAME
 REPOSITORY = "/scan/repository"
 _BIN = "/opt/sealane/bin"
 # When Git fails, gitleaks logs an error, writes an empty report and ends with 0.
@@ -55,7 +55,9 @@ async def trufflehog(project: Project) -> Scanned:
 
 
 async def history(project: Project, repository: dagger.Directory, base: str) -> Scanned:
-    """Every commit of the repository, and those of `base..HEAD` by themselves, by TruffleHog, else by gitleaks."""
+    """Every commit of the repository, and those of `base..HEAD` by themselves: by TruffleHog, else by gitleaks, else by
+    the rules that ship.
+    """
     config = project.config.scan
     git = await scanned.ready(HISTORY, _with_git(), config.timeout)
     if isinstance(git, Scanned):
@@ -68,9 +70,11 @@ async def history(project: Project, repository: dagger.Directory, base: str) -> 
     if isinstance(hog, Scanned):
         leaks = await _gitleaks(config)
         if isinstance(leaks, Scanned):
-            return Scanned(HISTORY, wrong=f"neither can be had: {hog.wrong}; {leaks.wrong}", report=leaks.report)
-        done = await _by_gitleaks(leaks.with_mounted_directory(REPOSITORY, repository), config, base)
-        said = f"history by gitleaks (TruffleHog can't be had), {commits} commits"
+            done = await _by_our_rules(mounted, config, base, f"{hog.wrong}; {leaks.wrong}")
+            said = f"history by Sealane's rules (neither TruffleHog nor gitleaks can be had), {commits} commits"
+        else:
+            done = await _by_gitleaks(leaks.with_mounted_directory(REPOSITORY, repository), config, base)
+            said = f"history by gitleaks (TruffleHog can't be had), {commits} commits"
     else:
         done = await _by_trufflehog(hog.with_mounted_directory(REPOSITORY, repository), config, base)
         said = f"history by TruffleHog, {commits} commits"
@@ -111,6 +115,15 @@ async def _by_gitleaks(ready: dagger.Container, config: ScanConfig, base: str) -
     runs = [["git", "--log-opts", f"--full-history {which}", "."] for _, which in parts]
     outputs = [f"{steps.REPORTS}/{name}" for name, _ in parts]
     return _together([await _leaks(ready, w, o, config) for w, o in zip(runs, outputs, strict=True)])
+
+
+async def _by_our_rules(mounted: dagger.Container, config: ScanConfig, base: str, others: str) -> Scanned:
+    try:
+        return await added.run(mounted, config, base)
+    except steps.CannotRunError as error:
+        return Scanned(
+            HISTORY, wrong=f"none can be had: {others}; {error.message}", report=scanned.log(HISTORY, error.log)
+        )
 
 
 async def _by_trufflehog(ready: dagger.Container, config: ScanConfig, base: str) -> Scanned:

@@ -54,7 +54,8 @@ class Tool:
     """A scanner's name, how its report is read, and the name it is handed on by.
 
     `found` is the exit code by which the tool says that it found something; 0 is the better choice where there is one.
-    A line of its log that `complains` says that it did not look at everything, whatever its exit code says.
+    A line of its log that `complains` says that it did not look at everything, whatever its exit code says. `shown`
+    makes what is handed on of a report that may hold secrets.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Tool:
     report: str
     found: int = 0
     complains: re.Pattern[str] | None = None
+    shown: Callable[[str], str] | None = None
 
     def complaint(self, said: str) -> str:
         lines = [line.strip() for line in said.splitlines() if self.complains and self.complains.search(line)]
@@ -90,12 +92,14 @@ async def run(
         return Scanned(tool.name, report=report, wrong=ended(tool.name, done, seconds))
     file = done.container.file(output)
     try:
-        said = tool.reader(await text_of(file, tool.name))
+        text = await text_of(file, tool.name)
+        said = tool.reader(text)
     except ReportUnreadable as error:
         why = f": {ended(tool.name, done, seconds)}" if done.exit_code else ""  # it found something, or it broke down
         return Scanned(tool.name, report=report, wrong=error.message + why)
     missing = "; ".join(filter(None, (said.missing, tool.complaint(done.output))))
-    return Scanned(tool.name, said.findings, report.with_file(tool.report, file), missing, read=True)
+    shown = report.with_new_file(tool.report, tool.shown(text)) if tool.shown else report.with_file(tool.report, file)
+    return Scanned(tool.name, said.findings, shown, missing, read=True)
 
 
 async def ready(name: str, container: dagger.Container, seconds: int) -> dagger.Container | Scanned:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
     import dagger
 
+    from sealane.config.stages import ScanConfig
     from sealane.stages.project import Project
 
 CODE, SECRETS, PACKS = "semgrep", "secrets", "semgrep-packs"
@@ -25,6 +28,10 @@ _RULES = "/rules"
 _REGISTRY = "https://semgrep.dev/c/"
 # Semgrep leaves tests and examples out of its own accord. A secret there is as lost as one anywhere.
 _EVERYTHING = "node_modules/\n.venv/\n.git/\n"
+# Nor does it say that it left out a file of more than a megabyte. What is larger than this holds data, not keys.
+_LARGEST = 4 * 1024 * 1024
+# Of what Semgrep notes about a run, what concerns a file's own syntax: linters say that. All else is a file unseen.
+_SYNTAX = frozenset({"Syntax error", "Lexical error", "Other syntax error", "AST builder error", "PartialParsing"})
 
 
 def rules() -> dict[str, str]:
@@ -38,12 +45,12 @@ def everything() -> tuple[str, ...]:
     return tuple(f"{_RULES}/{name}" for name in rules())
 
 
-def command(configs: Sequence[str], output: str, exclude: Sequence[str] = ()) -> list[str]:
+def command(configs: Sequence[str], output: str, exclude: Sequence[str] = (), largest: int = 1_000_000) -> list[str]:
     """One run of Semgrep over the working directory that sends nothing, and with rules at hand asks nobody."""
     words = ["semgrep", "scan", "--metrics=off", "--disable-version-check", "--no-git-ignore", "--quiet"]
     words += [word for config in configs for word in ("--config", config)]
     words += [word for pattern in exclude for word in ("--exclude", pattern)]
-    return [*words, "--sarif", "--output", output, "."]
+    return [*words, f"--max-target-bytes={largest}", "--sarif", "--output", output, "."]
 
 
 async def scanner() -> dagger.Container:
@@ -59,13 +66,19 @@ async def scanner() -> dagger.Container:
 async def code(project: Project) -> Scanned:
     """The rules for code, and the project's own."""
     ours = tuple(path for path in everything() if path != f"{_RULES}/{_FOR_SECRETS}")
-    return await _scan(CODE, await scanner(), (*ours, *project.config.scan.rules), project.source, project)
+    config = project.config.scan
+    return await _scan(CODE, await scanner(), (*ours, *config.rules), project.source, config, config.exclude)
 
 
 async def secrets(project: Project) -> Scanned:
     """The rules for secrets, over files that others leave out."""
     source = project.source.with_new_file(".semgrepignore", _EVERYTHING)
-    return await _scan(SECRETS, await scanner(), (f"{_RULES}/{_FOR_SECRETS}",), source, project)
+    return await secrets_in(source, project.config.scan, project.config.scan.exclude)
+
+
+async def secrets_in(folder: dagger.Directory, config: ScanConfig, exclude: Sequence[str] = ()) -> Scanned:
+    """The rules for secrets, over any folder. Raises steps.CannotRunError."""
+    return await _scan(SECRETS, await scanner(), (f"{_RULES}/{_FOR_SECRETS}",), folder, config, exclude)
 
 
 async def packs(project: Project) -> Scanned:
@@ -75,16 +88,29 @@ async def packs(project: Project) -> Scanned:
     if away:
         return away
     base = scanned.fresh(await scanner(), config)
-    return await _scan(PACKS, base, names, project.source, project)
+    return await _scan(PACKS, base, names, project.source, config, config.exclude)
 
 
 async def _scan(
-    name: str, base: dagger.Container, configs: Sequence[str], source: dagger.Directory, project: Project
-) -> Scanned:
-    output, config = f"{steps.REPORTS}/{name}.sarif", project.config.scan
-    tool = Tool(name, READERS.get(name) or _reader(name), f"{name}.sarif")
+    name: str, base: dagger.Container, configs: Sequence[str], source: dagger.Directory, config: ScanConfig,
+    exclude: Sequence[str],
+) -> Scanned:  # fmt: skip
+    output = f"{steps.REPORTS}/{name}.sarif"
+    tool = Tool(name, _reader(name), f"{name}.sarif", shown=without_code)
+    words = command(configs, output, exclude, **({"largest": _LARGEST} if name == SECRETS else {}))
     mounted = base.with_mounted_directory(steps.SOURCE, source)
-    return await scanned.run(tool, mounted, command(configs, output, config.exclude), output, config.timeout)
+    return await scanned.run(tool, mounted, words, output, config.timeout)
+
+
+def without_code(text: str) -> str:
+    """Semgrep's SARIF without the lines that it cites, for those of a secret are the secret."""
+
+    def kept(node: object) -> object:
+        if isinstance(node, dict):
+            return {key: kept(value) for key, value in node.items() if key not in {"snippet", "contextRegion"}}
+        return [kept(value) for value in node] if isinstance(node, list) else node
+
+    return json.dumps(kept(json.loads(text)), indent=2, ensure_ascii=False) + "\n"
 
 
 def _reader(name: str) -> scanned.Reader:
@@ -93,8 +119,22 @@ def _reader(name: str) -> scanned.Reader:
     def read(text: str) -> Said:
         check(text, name)
         try:
-            return bounded(Said(tuple(sarif.read(text, name))), name)
-        except (AttributeError, RecursionError) as error:
+            said = READERS[name](text) if name in READERS else Said(tuple(sarif.read(text, name)))
+            return bounded(replace(said, missing=_unseen(text)), name)
+        except (AttributeError, KeyError, TypeError, RecursionError) as error:
             raise unreadable(name, f"{error!r}"[:300]) from None
 
     return read
+
+
+def _unseen(text: str) -> str:
+    """What Semgrep noted that it gave up on: a file that took too long, or too much memory."""
+    notes = [
+        note
+        for run in json.loads(text)["runs"]
+        for invocation in run.get("invocations", [])
+        for note in invocation.get("toolExecutionNotifications", [])
+        if note.get("descriptor", {}).get("id") not in _SYNTAX
+    ]
+    first = notes[0].get("message", {}).get("text", "") if notes else ""
+    return f"semgrep gave up on {len(notes)} files: {' '.join(first.split())[:300]}" if notes else ""
