@@ -10,9 +10,19 @@ from pathlib import Path
 
 import pytest
 
+from sealane.vendors.render import FILES
+from sealane.vendors.shape import WITHOUT_DOCKER
+
 ROOT = Path(__file__).parent.parent.parent
 # The newest that pip and go found in November 2026.
-TOOLS = ("check-jsonschema==0.39.0", "zizmor==1.32.0")
+TOOLS = (
+    "check-jsonschema==0.39.0",
+    "zizmor==1.32.0",
+    "tree-sitter==0.26.1",
+    "tree-sitter-groovy==0.1.2",
+    "hera==7.1.0",
+    "kubernetes-validate==1.37.0",
+)
 ACTIONLINT = "github.com/rhysd/actionlint/cmd/actionlint@v1.7.12"
 WORKFLOWS = [".github/workflows/main.yml", ".github/workflows/security.yml"]
 SCHEMAS = [
@@ -42,9 +52,88 @@ def tools(shared_home: Path) -> Path:
     return place / "bin"
 
 
-def ran(*words: str) -> None:
-    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+def ran(*words: str, cwd: Path = ROOT) -> None:
+    done = subprocess.run(words, cwd=cwd, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+SHAPES = [("--split",), ("--split", "--engine", "docker"), ("--engine", "kubernetes")]
+
+
+@pytest.fixture(scope="module", params=SHAPES, ids=" ".join)
+def shaped(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """All wrappers that can be had in a shape that this repository doesn't use."""
+    place = tmp_path_factory.mktemp("shaped")
+    for vendor in FILES:
+        words = request.param if vendor not in WITHOUT_DOCKER else SHAPES[0]
+        command = [sys.executable, "-m", "sealane", "ci", "generate", vendor, *words]
+        subprocess.run(command, cwd=place, check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-m", "sealane", "ci", "generate", "github", "--matrix", *request.param, "--overwrite"],
+        cwd=place, check=True, capture_output=True,
+    )  # fmt: skip
+    return place
+
+
+def test_each_shape_is_what_the_validators_want(tools: Path, shaped: Path):
+    for schema, file, options in SCHEMAS:
+        ran(str(tools / "check-jsonschema"), "--builtin-schema", f"vendor.{schema}", *options, file, cwd=shaped)
+    ran(str(tools / "zizmor"), "--offline", "--pedantic", "--quiet", *WORKFLOWS, cwd=shaped)
+    for script, file in SCRIPTS:
+        ran(str(tools / "python"), "-c", script, file, cwd=shaped)
+
+
+# A Groovy parser finds no error in it.
+JENKINS = """
+import sys, tree_sitter, tree_sitter_groovy
+parser = tree_sitter.Parser(tree_sitter.Language(tree_sitter_groovy.language()))
+tree = parser.parse(open(sys.argv[1], "rb").read())
+sys.exit(tree.root_node.has_error or tree.root_node.named_child_count < 2)
+"""
+# Hera's models are made from Argo's schema. They pass over what they don't know, so nothing may get lost on the way.
+ARGO = """
+import sys, yaml
+from hera.workflows.models import WorkflowTemplate
+told = yaml.safe_load(open(sys.argv[1]))
+read = WorkflowTemplate.model_validate(told).model_dump(by_alias=True, exclude_unset=True, mode="json")
+def lost(a, b, at=""):
+    if isinstance(a, dict):
+        return [hit for key in a for hit in (lost(a[key], b[key], f"{at}.{key}") if key in (b or {}) else [f"{at}.{key}"])]
+    if isinstance(a, list):
+        return [hit for n, (x, y) in enumerate(zip(a, b)) for hit in lost(x, y, f"{at}[{n}]")]
+    return []
+sys.exit("\\n".join(lost(told, read)))
+"""
+# Tekton's own schema is in no package; its steps are Kubernetes' containers, as a pod's, and so are their variables.
+TEKTON = """
+import sys, yaml, kubernetes_validate
+told = yaml.safe_load(open(sys.argv[1]))
+assert (told["apiVersion"], told["kind"]) == ("tekton.dev/v1", "Pipeline")
+names = [task["name"] for task in told["spec"]["tasks"]]
+for task in told["spec"]["tasks"]:
+    assert set(task) <= {"name", "timeout", "runAfter", "workspaces", "taskSpec"}, task
+    assert set(task.get("runAfter", [])) <= set(names), task
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, "spec": {"containers": task["taskSpec"]["steps"]}}
+    kubernetes_validate.validate(pod, "1.30", strict=True)
+"""
+SCRIPTS = [
+    (JENKINS, "ci/vendors/jenkins/Jenkinsfile"),
+    (ARGO, "ci/vendors/argo/workflow.yml"),
+    (TEKTON, "ci/vendors/tekton/pipeline.yml"),
+]
+
+
+@pytest.mark.parametrize(("script", "file"), SCRIPTS, ids=["jenkins", "argo", "tekton"])
+def test_a_wrapper_without_a_schema_of_its_own_is_read(tools: Path, script: str, file: str):
+    ran(str(tools / "python"), "-c", script, file)
+
+
+@pytest.mark.parametrize(("script", "file"), SCRIPTS, ids=["jenkins", "argo", "tekton"])
+def test_what_reads_them_finds_what_is_wrong(tools: Path, script: str, file: str, tmp_path: Path):
+    wrong = (ROOT / file).read_text().replace("stages {", "stages").replace("workingDir:", "workingdir:")
+    (tmp_path / "wrong").write_text(wrong)
+    words = [str(tools / "python"), "-c", script, str(tmp_path / "wrong")]
+    assert subprocess.run(words, capture_output=True, check=False, cwd=ROOT).returncode != 0
 
 
 @pytest.mark.parametrize(("schema", "file", "options"), SCHEMAS)

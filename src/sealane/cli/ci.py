@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sealane.cli.options import Options, strip
 from sealane.errors import SealaneError
+from sealane.vendors.shape import Shape
 
 if TYPE_CHECKING:
     from sealane.config import Config
-    from sealane.vendors.model import Context
-    from sealane.vendors.rules import Work
 
 
 def run(options: Options, words: list[str]) -> int:
     options, words = strip(options, words)
     arguments = _parser().parse_args(words)
     if arguments.verb == "run":
-        return _run(options, arguments.work or "")
+        return _run(options, arguments.work or "", arguments.only or options.environ.get("SEALANE_ONLY", ""))
     if arguments.verb == "generate":
-        return _generate(arguments.vendor, overwrite=arguments.overwrite)
+        shape = Shape(arguments.split, arguments.matrix, "docker" if options.engine == "dagger" else options.engine)
+        return _generate(arguments.vendor, shape, overwrite=arguments.overwrite)
     return _check()
 
 
@@ -33,10 +32,13 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="generate | check | run")
     generate = verbs.add_parser("generate", help="write a vendor's wrapper")
     generate.add_argument("vendor")
+    generate.add_argument("--split", action="store_true", help="one job per stage, each after those it needs")
+    generate.add_argument("--matrix", action="store_true", help="the tests on each system (GitHub)")
     generate.add_argument("--overwrite", action="store_true", help="though the file was changed by hand")
     verbs.add_parser("check", help="fail if a wrapper is not what would be generated")
     running = verbs.add_parser("run", help="what a wrapper calls: run what this event is for")
     running.add_argument("work", nargs="?", choices=("pipeline", "security"), help="this, whatever the event")
+    running.add_argument("--only", metavar="STAGE", help="this stage alone, if the event is for it; or security")
     return parser
 
 
@@ -51,10 +53,10 @@ def _files() -> tuple[Path, Path]:
     return Path("pyproject.toml"), Path("sealane.toml")
 
 
-def _generate(vendor: str, *, overwrite: bool) -> int:
+def _generate(vendor: str, shape: Shape, *, overwrite: bool) -> int:
     from sealane.vendors.render import render
 
-    made = render(vendor, _config().ci)
+    made = render(vendor, _config().ci, shape)
     changed = {path: text for path, text in made.items() if _there(path) not in (None, text)}
     if changed and not overwrite:
         sys.stdout.write("".join(map(_difference, changed, changed.values())))
@@ -71,10 +73,16 @@ def _generate(vendor: str, *, overwrite: bool) -> int:
 
 
 def _check() -> int:
-    from sealane.vendors.render import FILES, render
+    from sealane.vendors.render import FILES, render, shape_of
 
     config = _config().ci
-    made = {p: text for vendor in FILES for p, text in render(vendor, config).items() if _there(p) is not None}
+    shapes = {v: shape_of(text) for v, files in FILES.items() for path in files if (text := _there(path)) is not None}
+    made = {
+        path: text
+        for vendor, shape in shapes.items()
+        for path, text in render(vendor, config, shape).items()
+        if _there(path) is not None
+    }
     drifted = {path: text for path, text in made.items() if _there(path) != text}
     sys.stdout.write("".join(map(_difference, drifted, drifted.values())))
     if drifted:
@@ -96,47 +104,13 @@ def _difference(path: str, text: str) -> str:
     return "".join(difflib.unified_diff(now, text.splitlines(keepends=True), path, f"{path} (generated)"))
 
 
-def _run(options: Options, asked: str) -> int:
+def _run(options: Options, asked: str, only: str) -> int:
     from sealane.cli.guard import Guard
+    from sealane.cli.vendor_run import run_here
 
-    with Guard():
+    with Guard() as guard:
         try:
-            return _guarded(options, asked)
+            return run_here(options, guard, _config().ci, asked=asked, only=only)
         except SealaneError as error:  # its words may be a step's, or a branch's
             print(f"Error: {error}", file=sys.stderr)
             return error.exit_code
-
-
-def _guarded(options: Options, asked: str) -> int:
-    from sealane.cli import call
-    from sealane.vendors.context import read
-    from sealane.vendors.rules import work_for
-
-    context, config = read(options.environ), _config().ci
-    work = work_for(context, config, asked)
-    if work is None:
-        where = context.base or context.branch
-        print(f"Nothing runs for a {context.event} on {where} (ci.branches and ci.base in [tool.sealane]).")
-        return 0
-    try:
-        return max(call.run(options, words) for words in _calls(context, config.source, work))
-    finally:
-        if context.vendor == "github":
-            _summary(options.environ.get("GITHUB_STEP_SUMMARY", ""))
-
-
-def _calls(context: Context, source: str, work: Work) -> list[list[str]]:
-    """What `sealane call` is told; what comes from outside is an argument of its own, never a part of a line."""
-    from sealane.vendors.rules import Work
-
-    ahead = [f"--source={source}", f"--context={json.dumps(context.as_json())}"]
-    if work is Work.SECURITY:  # the report first: a verdict that fails must not hide it
-        security = [*ahead, "security", "--base=", f"--path={source}"]
-        return [[*security, "report", "--output=out"], [*security, "assert"]]
-    return [[*ahead, "pipeline", "--output=out"]]
-
-
-def _summary(path: str) -> None:
-    if path and Path("out/summary.md").is_file():
-        with Path(path).open("a", encoding="utf-8") as summary:
-            summary.write(Path("out/summary.md").read_text(encoding="utf-8"))

@@ -7,7 +7,7 @@ import os
 import sys
 from dataclasses import replace
 
-from sealane.cli.options import Options, from_environment, head, scan
+from sealane.cli.options import WRAPPERS, Options, from_environment, head, scan
 from sealane.errors import ExecFailed, SealaneError, UsageError
 
 VERBS = {
@@ -79,6 +79,8 @@ def _dispatch(options: Options, words: list[str]) -> int:
         options = replace(options, workdir=".")
     elif verb == "run":
         _change_directory(options)
+    if verb != "ci" and options.engine in WRAPPERS:
+        raise UsageError(f'unknown engine "{options.engine}"', reason="unknown-engine", hint="Use embedded or dagger.")
     module = importlib.import_module(f"sealane.cli.{verb}")
     code: int = module.run(options, words)
     return code

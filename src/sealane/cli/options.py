@@ -9,6 +9,7 @@ from sealane.errors import UsageError
 
 ENGINES = ("embedded", "dagger")
 LOCK = ("disabled", "live", "pinned", "frozen")
+WRAPPERS = ("docker", "kubernetes")  # what `ci generate` knows beside: a Dagger engine, and where it runs
 PROGRESS = ("auto", "plain", "tty", "dots", "logs", "report")
 
 GLOBAL_FLAGS = (
@@ -158,7 +159,7 @@ def strip(options: Options, words: list[str]) -> tuple[Options, list[str]]:
 
 
 def _checked(options: Options) -> Options:
-    if options.engine not in ENGINES:
+    if options.engine not in ENGINES + WRAPPERS:
         raise UsageError(f'unknown engine "{options.engine}"', reason="unknown-engine", hint="Use embedded or dagger.")
     if options.lock and options.lock not in LOCK:
         raise UsageError(f'unknown lock mode "{options.lock}"', reason="unknown-lock", hint=f"Use {', '.join(LOCK)}.")

@@ -24,7 +24,8 @@ class CiConfig(Model):
     """The wrappers of CI vendors: which pushes (`branches`) and pull requests (to `base`) run; `timeout` in minutes.
 
     `nightly` is when the security run starts, as cron says it (minute, hour, day, month, weekday; UTC). `environments`
-    are what a run that is started by hand can be for, the first by default. `command` is a script of the project that gets the words `ci run`; left out, sealane is installed from the index.
+    are what a run that is started by hand can be for, the first by default. `runner_host` is the Dagger engine of
+    wrappers with `--engine kubernetes`. `command` is a script of the project that gets the words `ci run`; left out, sealane is installed from the index.
     """
 
     name: str = "Sealane"
@@ -34,6 +35,7 @@ class CiConfig(Model):
     command: Annotated[str, Field(pattern=r"^[\w./-]*$")] = ""
     timeout: int = Field(default=60, ge=1)
     nightly: Annotated[str, Field(pattern=r"^[\d*/,-]+( [\d*/,-]+){4}$")] = "0 2 * * *"
+    runner_host: Annotated[str, Field(pattern=r"^(tcp|unix)://[\w.:/-]+$")] = "tcp://dagger-engine.dagger:1234"
     environments: tuple[Alias, ...] = Field(default=("staging", "production"), min_length=1)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from sealane import __version__
 from sealane.errors import UsageError
-from sealane.vendors.rules import Work
+from sealane.vendors.shape import EMBEDDED, Job, Shape, jobs
 
 if TYPE_CHECKING:
     from sealane.config import CiConfig
@@ -22,35 +23,52 @@ FILES = {
     },
     "gitlab": {"ci/vendors/gitlab/.gitlab-ci.yml": "gitlab.yml.j2"},
     "circleci": {"ci/vendors/circleci/config.yml": "circleci.yml.j2"},
+    "jenkins": {"ci/vendors/jenkins/Jenkinsfile": "jenkins.j2"},
     "azure": {"ci/vendors/azure/azure-pipelines.yml": "azure.yml.j2"},
     "bitbucket": {"ci/vendors/bitbucket/bitbucket-pipelines.yml": "bitbucket.yml.j2"},
     "buildkite": {"ci/vendors/buildkite/pipeline.yml": "buildkite.yml.j2"},
     "codebuild": {"ci/vendors/codebuild/buildspec.yml": "codebuild.yml.j2"},
+    "teamcity": {"ci/vendors/teamcity/settings.kts": "teamcity.kts.j2"},
     "woodpecker": {"ci/vendors/woodpecker/.woodpecker.yml": "woodpecker.yml.j2"},
+    "tekton": {"ci/vendors/tekton/pipeline.yml": "tekton.yml.j2"},
+    "argo": {"ci/vendors/argo/workflow.yml": "argo.yml.j2"},
 }
 
 # What is uploaded under the guide's names.
 PATHS = {
-    "security": [
+    "security-reports": [
         "out/*bandit-report.json",
         "out/*safety-report.json",
         "out/*trivy-results.sarif",
         "out/findings.sarif",
         "out/security-report.json",
     ],
-    "tests": ["out/htmlcov/", "out/.coverage", "out/*.xml"],
+    "test-results": ["out/htmlcov/", "out/.coverage", "out/*.xml"],
     "sbom": ["out/*sbom.spdx.json"],
 }
 
+# What Tekton and Argo hand over, since they set no variables: variable, parameter, default. A pull request is taken for
+# a fork's until someone says that it isn't.
+HANDED = (
+    ("SEALANE_EVENT", "event", "manual"),
+    ("SEALANE_BRANCH", "branch", ""),
+    ("SEALANE_BASE", "base", ""),
+    ("SEALANE_PULL_REQUEST", "pull-request", ""),
+    ("SEALANE_FORK", "fork", ""),
+)
+# TeamCity's names of cron's fields, in cron's order.
+_CLOCK = ("minutes", "hours", "dayOfMonth", "month", "dayOfWeek")
 
-def render(vendor: str, config: CiConfig) -> dict[str, str]:
-    """The vendor's files: path → text. Raises UsageError (`unknown-vendor`)."""
+
+def render(vendor: str, config: CiConfig, shape: Shape | None = None) -> dict[str, str]:
+    """The vendor's files: path → text. Raises UsageError (`unknown-vendor`, `no-such-shape`)."""
     import jinja2
 
     if vendor not in FILES:
         raise UsageError(
             f"there is no wrapper for {vendor!r}", reason="unknown-vendor", hint=f"There is one for {', '.join(FILES)}."
         )
+    shape = (shape or Shape()).checked(vendor)
     environment = jinja2.Environment(  # noqa: S701 - YAML, whose values `quoted` makes JSON
         loader=jinja2.PackageLoader("sealane.vendors", "wrappers"),
         undefined=jinja2.StrictUndefined,
@@ -58,35 +76,64 @@ def render(vendor: str, config: CiConfig) -> dict[str, str]:
         keep_trailing_newline=True,
     )
     environment.filters["quoted"] = lambda value: json.dumps(value, ensure_ascii=False)
-    values = _values(vendor, config)
+    environment.filters["single"] = _single
+    environment.filters["ref"] = Job.ref_of
+    values = _values(vendor, config, shape)
     return {path: environment.get_template(template).render(values) for path, template in FILES[vendor].items()}
 
 
-def _values(vendor: str, config: CiConfig) -> dict[str, Any]:
+def shape_of(text: str) -> Shape:
+    """The shape that a wrapper was made in, as its first line says; the plain one where it says nothing."""
+    found = re.search(r"`sealane ci generate \S+((?: --[a-z]+(?: [a-z]+)?)*)`", text.partition("\n")[0])
+    return Shape.read(found[1].split() if found else [])
+
+
+def _values(vendor: str, config: CiConfig, shape: Shape) -> dict[str, Any]:
+    def commands(work: str) -> list[str]:
+        return _commands(config, shape, work)
+
+    # the cron of TeamCity knows no `*` for both kinds of day
+    clock = list(zip(_CLOCK, config.nightly.split(), strict=True))
     return {
-        "vendor": vendor,
+        "made": " ".join(["sealane ci generate", vendor, *shape.words]),
         "name": config.name,
+        "slug": re.sub("[^a-z0-9]+", "-", config.name.lower()).strip("-") or "sealane",
         "branches": config.branches,
+        "filters": [f"+:{branch}" for branch in config.branches] + ["+:pull/*"],
         "base": config.base,
         "timeout": config.timeout,
         "nightly": config.nightly,
+        "clock": [(field, "?" if field == "dayOfWeek" and value == "*" else value) for field, value in clock],
         "environments": config.environments,
-        "commands": _commands(config),
-        "security_commands": _commands(config, Work.SECURITY),
+        "split": shape.split,
+        "engine": shape.engine,
+        "runner": "ubuntu-24.04",
+        # what fetches Dagger's command line needs curl, which the small one lacks
+        "image": "python:3.11-slim-bookworm" if shape.engine == EMBEDDED else "python:3.11-bookworm",
+        "jobs": jobs(shape, commands, nightly=vendor != "github"),
+        "pipeline": Job("pipeline", commands("")),
+        "security": Job("security", commands("security")),
+        "handed": HANDED,
         "paths": PATHS,
         "pins": {name: _pinned(pin) for name, pin in pins().items()},
     }
 
 
-def _commands(config: CiConfig, work: str = "") -> list[str]:
+def _commands(config: CiConfig, shape: Shape, work: str) -> list[str]:
     run = f"ci run {work}".rstrip()
     if config.command:
-        return [f"./{config.command} {run}"]
+        return [*shape.ahead, f"{shape.environ(config)}./{config.command} {run}"]
     return [
+        *shape.ahead,
         "python3 -m venv .venv-sealane",
         f".venv-sealane/bin/pip install --quiet sealane=={__version__}",
-        f".venv-sealane/bin/sealane {run}",
+        f"{shape.environ(config)}.venv-sealane/bin/sealane {run}",
     ]
+
+
+def _single(text: str) -> str:
+    """A string in single quotes, as Groovy reads it: nothing in it is a variable."""
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'").replace("\n", "\\n") + "'"
 
 
 def pins() -> dict[str, dict[str, Any]]:

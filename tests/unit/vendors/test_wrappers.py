@@ -11,7 +11,8 @@ from sealane.cli.main import run
 from sealane.config import CiConfig
 from sealane.config.read import parse
 from sealane.errors import ConfigError, UsageError
-from sealane.vendors.render import FILES, pins, render
+from sealane.vendors.render import FILES, pins, render, shape_of
+from sealane.vendors.shape import WITHOUT_DOCKER, Shape
 
 ROOT = Path(__file__).parent.parent.parent.parent
 ONE_JOB = 40
@@ -101,20 +102,63 @@ HOSTILE_RUN = {
 
 @pytest.mark.parametrize("branch", ["x$(touch${IFS}ran)", "x;touch${IFS}ran", "x`touch${IFS}ran`", "x'\"&&touch"])
 def test_what_comes_from_outside_is_one_argument(branch: str, project: Path):
-    from sealane.cli.ci import _calls
+    from sealane.cli.vendor_run import calls
     from sealane.vendors.context import read
     from sealane.vendors.rules import Work
 
     context = read({**HOSTILE_RUN, "GITHUB_REF_NAME": branch, "GITHUB_EVENT_NAME": "push"}, project)
-    (words,) = _calls(context, ".", Work.PIPELINE)
+    (words,) = calls(context, ".", Work.PIPELINE)
     assert [word.partition("=")[0] for word in words] == ["--source", "--context", "pipeline", "--output"]
     assert list(project.iterdir()) == []
 
 
+SHAPES = [Shape(), Shape(split=True), Shape(engine="kubernetes"), Shape(split=True, engine="kubernetes")]
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("vendor", FILES)
-def test_no_wrapper_puts_an_expression_into_a_shell_line(vendor: str):
-    for text in render(vendor, CiConfig(command="ci/sealane")).values():
-        lines = [line for line in text.splitlines() if re.search(r"\b(run|script|commands?|bash):", line)]
+def test_no_wrapper_puts_an_expression_into_a_shell_line(vendor: str, shape: Shape):
+    for text in render(vendor, CiConfig(command="ci/sealane"), shape).values():
+        lines = [line for line in text.splitlines() if "ci/sealane" in line]
         assert lines
-        assert not any("${{" in line or "$(" in line or "<<" in line or "%" in line for line in lines)
+        assert not any("${" in line or "$(" in line or "<<" in line or "%" in line for line in lines)
         assert "pull_request_target" not in text
+
+
+@pytest.mark.parametrize("vendor", FILES)
+def test_the_split_shape_has_a_job_per_stage_after_what_it_needs(vendor: str):
+    text = "".join(render(vendor, CiConfig(command="ci/sealane"), Shape(split=True)).values())
+    names = ["lint", "test", "scan", "build", "image-scan", "sbom"]
+    told = [re.search(rf"--only {name}\b|SEALANE_ONLY: {name}\b", text) for name in names]
+    assert all(told)
+    assert [match.start() for match in told if match] == sorted(match.start() for match in told if match)
+    if vendor == "gitlab":
+        assert 'needs: ["lint", "test", "scan"]' in text
+
+
+@pytest.mark.parametrize("vendor", FILES)
+@pytest.mark.parametrize("shape", [*SHAPES, Shape(split=True, engine="docker"), Shape(matrix=True)], ids=str)
+def test_a_wrapper_says_in_which_shape_it_was_made(vendor: str, shape: Shape):
+    if (shape.matrix and vendor != "github") or (shape.engine == "docker" and vendor in WITHOUT_DOCKER):
+        with pytest.raises(UsageError) as caught:
+            render(vendor, CiConfig(), shape)
+        assert caught.value.reason == "no-such-shape"
+    else:
+        assert {shape_of(text) for text in render(vendor, CiConfig(), shape).values()} == {shape}
+
+
+def test_the_check_holds_a_wrapper_to_the_shape_it_was_made_in(project: Path, capsys: pytest.CaptureFixture[str]):
+    assert run(["ci", "generate", "gitlab", "--split", "--engine", "kubernetes"]) == 0
+    assert run(["ci", "check"]) == 0
+    assert "_EXPERIMENTAL_DAGGER_RUNNER_HOST=tcp://" in (project / "ci/vendors/gitlab/.gitlab-ci.yml").read_text()
+
+
+def test_what_has_no_linux_is_told_as_not_run():
+    text = render("github", CiConfig(), Shape(matrix=True))[".github/workflows/main.yml"]
+    assert '["ubuntu-24.04", "macos-15", "windows-2025"]' in text
+    assert "Not run: the embedded engine needs Linux" in text
+
+
+def test_an_engine_of_wrappers_is_none_to_call(project: Path, capsys: pytest.CaptureFixture[str]):
+    assert run(["functions", "--engine", "kubernetes"]) != 0
+    assert "unknown engine" in capsys.readouterr().err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sealane.vendors.model import Context, Environ, Event, first, number, repository_in
 from sealane.vendors.table.vendor import Vendor
+from sealane.vendors.voice import Voice, escaped
 
 NAME = "buildkite"
 _EVENTS = {"schedule": Event.SCHEDULE, "ui": Event.MANUAL, "api": Event.MANUAL, "trigger_job": Event.MANUAL}
@@ -32,10 +33,16 @@ def read(environ: Environ) -> Context:
     )
 
 
+# "Managing log output": a group goes on until the next one begins; that with the result is open
+VOICE = Voice(
+    opened=lambda name, _: f"--- {escaped(name, {})}", closed=lambda name, _: f"+++ {escaped(name, {})}: result"
+)
+
 VENDOR = Vendor(
     NAME,
     "Buildkite",
     source="buildkite.com/docs/pipelines/configure/environment-variables",
     marks=lambda environ: environ.get("BUILDKITE") == "true",
     read=read,
+    voice=VOICE,
 )

@@ -6,12 +6,15 @@ from sealane.vendors.model import Context, Environ, Event, number
 from sealane.vendors.table.vendor import Vendor
 
 NAME = "circleci"
+# pipeline.trigger_source, which the wrapper hands over
+_EVENTS = {"scheduled_pipeline": Event.SCHEDULE, "schedule": Event.SCHEDULE, "api": Event.MANUAL, "app": Event.MANUAL}
 
 
 def read(environ: Environ) -> Context:
     tag = environ.get("CIRCLE_TAG", "")
     request = environ.get("CIRCLE_PR_NUMBER") or environ.get("CIRCLE_PULL_REQUEST", "").rpartition("/")[2]
-    event = Event.PULL_REQUEST if number(request) else Event.TAG if tag else Event.PUSH
+    pushed = Event.PULL_REQUEST if number(request) else Event.TAG if tag else Event.PUSH
+    event = _EVENTS.get(environ.get("SEALANE_TRIGGER", ""), pushed)
     owner, name = environ.get("CIRCLE_PROJECT_USERNAME", ""), environ.get("CIRCLE_PROJECT_REPONAME", "")
     return Context(
         NAME,

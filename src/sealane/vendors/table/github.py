@@ -8,6 +8,7 @@ from typing import Any
 
 from sealane.vendors.model import Context, Environ, Event
 from sealane.vendors.table.vendor import Vendor
+from sealane.vendors.voice import Note, Voice, escaped
 
 NAME = "github"
 _NOTHING = "0" * 40  # what GitHub calls the commit before the first
@@ -78,10 +79,30 @@ def _payload(path: str) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
+_DATA = {"%": "%25", "\r": "%0D", "\n": "%0A"}
+_PROPERTY = {**_DATA, ":": "%3A", ",": "%2C"}
+
+
+def _note(note: Note) -> str:
+    place = {"file": note.file, "line": str(note.line) if note.file and note.line else "", "title": note.title}
+    said = ",".join(f"{key}={escaped(value, _PROPERTY)}" for key, value in place.items() if value)
+    return f"::{note.level} {said}::{escaped(note.message, _DATA)}"
+
+
+# "Workflow commands for GitHub Actions"; of each level it shows ten a step
+VOICE = Voice(
+    opened=lambda name, _: f"::group::{escaped(name, _DATA)}",
+    closed=lambda *_: "::endgroup::",
+    note=_note,
+    summary="GITHUB_STEP_SUMMARY",
+    most=10,
+)
+
 VENDOR = Vendor(
     NAME,
     "GitHub Actions",
     source="docs.github.com: Variables reference; Webhook events and payloads",
     marks=lambda environ: environ.get("GITHUB_ACTIONS") == "true",
     read=read,
+    voice=VOICE,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sealane.vendors.model import Context, Environ, Event, first, number
 from sealane.vendors.table.vendor import Vendor
+from sealane.vendors.voice import Voice
 
 NAME = "gitlab"
 _EVENTS = {
@@ -43,10 +44,17 @@ def read(environ: Environ) -> Context:
     )
 
 
+# "Job logs": custom collapsible sections. What is at a line goes into its reports (vendors.gitlab_reports).
+VOICE = Voice(
+    opened=lambda name, now: f"\x1b[0Ksection_start:{now}:{name}[collapsed=true]\r\x1b[0K{name}",
+    closed=lambda name, now: f"\x1b[0Ksection_end:{now}:{name}\r\x1b[0K",
+)
+
 VENDOR = Vendor(
     NAME,
     "GitLab CI",
     source="docs.gitlab.com/ci/variables/predefined_variables",
     marks=lambda environ: environ.get("GITLAB_CI") == "true",
     read=read,
+    voice=VOICE,
 )

@@ -1,0 +1,100 @@
+"""What a vendor's wrapper runs: the calls that an event is for, folded in its log, and what they found said to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sealane.cli.options import Options
+from sealane.vendors.context import detect, read
+from sealane.vendors.neutral import neutral
+from sealane.vendors.rules import Work, work_for
+from sealane.vendors.voice import SILENT
+
+if TYPE_CHECKING:
+    from sealane.cli.guard import Guard
+    from sealane.config import CiConfig
+    from sealane.vendors.model import Context
+    from sealane.vendors.voice import Voice
+
+OUT = "out"
+_TOOLS = ".sealane-bin"  # where a wrapper puts the `dagger` command line
+
+
+def run_here(options: Options, guard: Guard, config: CiConfig, *, asked: str, only: str) -> int:
+    """Run what this vendor's event is for; the exit code is the pipeline's."""
+    context = read(options.environ)
+    work = work_for(context, config, asked)
+    if work is None:
+        where = context.base or context.branch
+        print(f"Nothing runs for a {context.event} on {where} (ci.branches and ci.base in [tool.sealane]).")
+        return 0
+    if only and (only == Work.SECURITY) != (work is Work.SECURITY):
+        print(f"Nothing to do here: a {context.event} is for {work}, and this job for {only}.")
+        return 0
+    vendor = detect(options.environ)
+    voice = vendor.voice if vendor else SILENT
+    code = 0
+    name = (only or work).replace("-", "_")
+    if voice.opened:
+        guard.say(voice.opened(name, int(time.time())))
+    try:
+        for words in calls(context, config.source, only or work):
+            code = max(code, _call(options, words))
+    finally:
+        if voice.closed:
+            guard.say(voice.closed(name, int(time.time())))
+        tell(guard, voice, options, config.source)
+    return code
+
+
+def calls(context: Context, source: str, work: str) -> list[list[str]]:
+    """What `sealane call` is told; what comes from outside is an argument of its own, never a part of a line."""
+    ahead = [f"--source={source}", f"--context={json.dumps(context.as_json())}"]
+    if work == Work.PIPELINE:
+        return [[*ahead, "pipeline", f"--output={OUT}"]]
+    # of the rest the report comes first: a verdict that fails must not hide it
+    stage = [*ahead, work, *(["--base=", f"--path={source}"] if work == Work.SECURITY else [])]
+    return [[*stage, "report", f"--output={OUT}"], [*stage, "assert"]]
+
+
+def _call(options: Options, words: list[str]) -> int:
+    """In a process of its own: on a Dagger engine the call becomes the `dagger` command line."""
+    path = f"{Path(_TOOLS).absolute()}{os.pathsep}{options.environ.get('PATH', os.defpath)}"
+    command = [sys.executable, "-P", "-m", "sealane", "call", *words]
+    sys.stdout.flush()
+    environ = {**options.environ, "PATH": path, "SEALANE_ENGINE": options.engine}
+    return subprocess.run(command, env=environ, check=False, stdin=subprocess.DEVNULL).returncode
+
+
+def tell(guard: Guard, voice: Voice, options: Options, source: str) -> None:
+    """Say to the vendor what the report in out/ says; nothing where there is none."""
+    from sealane.report.model import RunReport
+    from sealane.vendors import gitlab_reports
+    from sealane.vendors.results import notes
+
+    out = Path(OUT)
+    if not (out / "run.json").is_file():
+        return
+    report = RunReport.model_validate_json((out / "run.json").read_text(encoding="utf-8"))
+    if options.environ.get("GITLAB_CI") == "true":
+        gitlab_reports.write(report, out, source, options.environ.get("CI_COMMIT_SHA", ""))
+    if voice.note:
+        shown: dict[str, int] = {}
+        for note in notes(report, source):
+            shown[note.level] = shown.get(note.level, 0) + 1
+            if shown[note.level] <= voice.most:
+                said = "\n".join(map(neutral, note.message[:4000].splitlines()))
+                guard.say(voice.note(replace(note, title=neutral(note.title), message=said)))
+    for line in voice.taken(out) if voice.taken else []:
+        guard.say(line)
+    summary = options.environ.get(voice.summary, "") if voice.summary else ""
+    if summary and (out / "summary.md").is_file():
+        with Path(summary).open("a", encoding="utf-8") as file:
+            file.write((out / "summary.md").read_text(encoding="utf-8"))

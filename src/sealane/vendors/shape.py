@@ -1,0 +1,136 @@
+"""The shapes of a wrapper: one job or one per stage, on which systems, and on which engine."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from sealane.errors import UsageError
+
+if TYPE_CHECKING:
+    from sealane.config import CiConfig
+
+EMBEDDED, DOCKER, KUBERNETES = "embedded", "docker", "kubernetes"
+ENGINES = (EMBEDDED, DOCKER, KUBERNETES)
+
+# Where no job can have the Docker that starts a Dagger engine, which is a privileged container, and why.
+WITHOUT_DOCKER = {
+    "bitbucket": "its Docker service refuses privileged containers",
+    "woodpecker": "its steps are containers without Docker",
+    "tekton": "its steps are containers without Docker",
+    "argo": "its steps are containers without Docker",
+}
+
+# The version whose answers this project is tested against.
+_DAGGER = "0.21.8"
+_INSTALL = (
+    "curl -fsSL https://dl.dagger.io/dagger/install.sh -o .sealane-install",
+    f"DAGGER_VERSION={_DAGGER} BIN_DIR=.sealane-bin sh .sealane-install",
+)
+
+# The axis of GitHub's matrix. What has no Linux can't run the engine, and says "not run".
+SYSTEMS = ("ubuntu-24.04", "macos-15", "windows-2025")
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job of a wrapper: what it waits for and runs; on which systems, where it is one of a matrix."""
+
+    name: str
+    commands: list[str]
+    needs: tuple[str, ...] = ()
+    suffix: str = ""
+    systems: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        return self.name.replace("-", " ").capitalize()
+
+    @property
+    def ref(self) -> str:
+        return self.ref_of(self.name)
+
+    @staticmethod
+    def ref_of(name: str) -> str:
+        """The name where a vendor allows no dash."""
+        return name.replace("-", "_")
+
+    @property
+    def always(self) -> str:
+        """GitHub's condition of a step that keeps what there is, though the job failed."""
+        return "always() && runner.os == 'Linux'" if self.systems else "always()"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    split: bool = False
+    matrix: bool = False
+    engine: str = EMBEDDED
+
+    @classmethod
+    def read(cls, words: list[str]) -> Self:
+        """From the words that `words` gives. What is none of them counts as not said."""
+        parser = argparse.ArgumentParser(exit_on_error=False, add_help=False)
+        parser.add_argument("--split", action="store_true")
+        parser.add_argument("--matrix", action="store_true")
+        parser.add_argument("--engine", choices=ENGINES, default=EMBEDDED)
+        try:
+            said, _ = parser.parse_known_args(words)
+        except argparse.ArgumentError:
+            return cls()
+        return cls(said.split, said.matrix, said.engine)
+
+    @property
+    def words(self) -> list[str]:
+        """How the command line says it."""
+        named = [] if self.engine == EMBEDDED else ["--engine", self.engine]
+        return ["--split"] * self.split + ["--matrix"] * self.matrix + named
+
+    def checked(self, vendor: str) -> Self:
+        """Raises UsageError (`no-such-shape`) for what the vendor can't have."""
+        if self.matrix and vendor != "github":
+            raise UsageError(
+                f"{vendor} has no matrix of systems here: its runners are Linux alone",
+                reason="no-such-shape",
+                hint="Versions of Python are the test stage's own matrix on every vendor (test.matrix).",
+            )
+        if self.engine == DOCKER and vendor in WITHOUT_DOCKER:
+            raise UsageError(
+                f"{vendor} can't start a Dagger engine: {WITHOUT_DOCKER[vendor]}",
+                reason="no-such-shape",
+                hint="Use --engine kubernetes for an engine that runs elsewhere, or the embedded one.",
+            )
+        return self
+
+    @property
+    def ahead(self) -> tuple[str, ...]:
+        """What a job runs first."""
+        return () if self.engine == EMBEDDED else _INSTALL
+
+    def environ(self, config: CiConfig) -> str:
+        """What stands before the command: variables for it alone."""
+        if self.engine == EMBEDDED:
+            return ""
+        where = f"_EXPERIMENTAL_DAGGER_RUNNER_HOST={config.runner_host} " if self.engine == KUBERNETES else ""
+        return f"SEALANE_ENGINE=dagger {where}"
+
+
+def jobs(shape: Shape, commands: Callable[[str], list[str]], *, nightly: bool) -> list[Job]:
+    """The jobs that an event may start. With `nightly`, the security run is one of them."""
+    if not shape.split:
+        return [_job(Job("pipeline", commands("")), shape)]
+    from sealane.pipeline import STAGES
+
+    made = [
+        _job(Job(stage.name, commands(f"--only {stage.name}"), stage.needs, f"-{stage.name}"), shape)
+        for stage in STAGES
+    ]
+    return made + ([Job("security", commands("--only security"), (), "-security")] if nightly else [])
+
+
+def _job(job: Job, shape: Shape) -> Job:
+    if not shape.matrix or job.name not in ("pipeline", "test"):
+        return job
+    return Job(job.name, job.commands, job.needs, f"{job.suffix}-${{{{ matrix.system }}}}", SYSTEMS)
