@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 _HUNK = re.compile(r"^@@ -(\d+)")
 _FLAKE8 = re.compile(r"^(?P<file>[^\s:][^:]*):(?P<line>\d+):(?P<column>\d+):? (?P<rule>[A-Z]+\d+) (?P<text>.*)$")
+_RUFF = re.compile(
+    r"^(?P<file>[^\s:][^:]*):(?P<line>\d+):\d+: (?P<rule>[A-Z]+\d+|invalid-syntax|SyntaxError):? (?:\[\*\] )?(?P<text>.*)$"
+)
 _RUFF_RULE = re.compile(r"^(?P<rule>[A-Z]+\d+|invalid-syntax)\b:? (?:\[\*\] )?(?P<text>.*)$")
 _RUFF_PLACE = re.compile(r"^\s*--> (?P<file>[^:]+):(?P<line>\d+):\d+")
 _MYPY = re.compile(r"^(?P<file>[^\s:][^:]*):(?P<line>\d+)(?::\d+)?: error: (?P<text>.*?)(?:  \[(?P<rule>[\w-]+)\])?$")
@@ -108,11 +111,11 @@ def flake8(stdout: str, _stderr: str = "", root: str = "/src") -> list[Finding]:
 
 
 def ruff(stdout: str, _stderr: str = "", root: str = "/src") -> list[Finding]:
-    """`ruff check`: the concise form (as flake8's) and the full form (rule first, place on the next line)."""
+    """`ruff check`: the concise form and the full form (rule first, place on the next line)."""
     findings = []
     rule: re.Match[str] | None = None
     for line in stdout.splitlines():
-        if match := _FLAKE8.match(line):
+        if match := _RUFF.match(line):
             file = _relative(match["file"], root)
             findings.append(Finding("ruff", match["rule"], Severity.MEDIUM, match["text"], file, int(match["line"])))
         elif match := _RUFF_RULE.match(line):

@@ -54,3 +54,29 @@ def test_a_folder_without_anything_says_what_is_missing_of_each(tmp_path, capsys
     said = capsys.readouterr().out
     assert "test: not run (no tests)" in said
     assert "build: not run (no Dockerfile)" in said
+
+
+# The words of the reference guide's workflow and test commands (docs/guide.md says which is which).
+GUIDE = {
+    "black": "--check --diff .",
+    "isort": "--check-only --diff .",
+    "flake8": ". --count --select=E9,F63,F7,F82 --show-source --statistics",
+    "mypy": "backend/ --ignore-missing-imports",
+    "bandit": "-r backend/",
+    "unit (python 3.11)": "pytest tests/unit/ --maxfail=1 -x",
+    "integration (python 3.11)": "pytest tests/integration/ --cov-append --maxfail=3, beside postgres (postgres:15), redis (redis:7)",
+}
+GATES = (
+    "coverage ≥ 80 %", "complexity.cyclomatic ≤ 10", "complexity.cognitive ≤ 15", "duplication ≤ 3 %", "no high finding",
+    "medium findings ≤ 5", "average response ≤ 500 ms", "throughput ≥ 1000 rps",
+)  # fmt: skip
+
+
+def test_the_guides_words_and_thresholds_are_the_samples_and_its_table_names_them(capsys):
+    run(["plan", "--source", str(SAMPLE), "--json"])
+    found = json.loads(capsys.readouterr().out)
+    said = {part["name"]: part["says"] for stage in found["stages"] for part in stage["parts"]}
+    assert {name: said[name].rpartition("==")[2].partition(": ")[2] or said[name] for name in GUIDE} == GUIDE
+    assert set(GATES) <= set(found["gates"])
+    table = (SAMPLE.parent.parent / "docs/guide.md").read_text()
+    assert [gate for gate in GATES if f"`{gate}`" not in table] == []

@@ -57,6 +57,13 @@ def test_flake8_mypy_ruff():
     assert places(lint.ruff(RUFF)) == [("backend/bad.py", 7, "F821")]
 
 
+def test_ruff_in_one_line_each():
+    said = "a.py:3:1: invalid-syntax: unexpected EOF while parsing\nsrc/b.py:1:8: F401 [*] `os` imported but unused\n"
+    found = lint.ruff(said)
+    assert places(found) == [("a.py", 3, "invalid-syntax"), ("src/b.py", 1, "F401")]
+    assert found[1].message == "`os` imported but unused"
+
+
 def test_bandit():
     row = {
         "test_id": "B602",

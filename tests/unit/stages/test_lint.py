@@ -12,11 +12,12 @@ def test_all_tools_run_with_the_configured_arguments(engine_run):
         commands = {s.args[0]: s.args[1:] for s in engine.steps}
         assert not {"actionlint", "zizmor", "shellcheck", "eslint", "prettier"} & set(commands), "nothing to look at"
         assert commands["black"] == ("--check", "--diff", ".")
-        assert commands["flake8"] == (".", "--count", "--select=E9,F63,F7,F82", "--show-source", "--statistics")
+        assert commands["flake8"][1:] == (".", "--count", "--select=E9,F63,F7,F82", "--show-source", "--statistics")
         assert commands["bandit"] == ("-f", "json", "-o", "/reports/bandit-report.json", "-r", "backend")
         assert commands["pylint"][-1] == "backend"
         assert commands["hadolint"][-1] == "Dockerfile"
-        assert commands["mypy"][1:] == ("backend", "--ignore-missing-imports")
+        assert commands["mypy"][-2:] == ("backend", "--ignore-missing-imports")
+        assert "--no-pretty" in commands["mypy"], "a project may have settings for eyes, which can't be read"
         assert "bandit-report.json" in await engine.files(result.report)
 
     engine_run(body)
@@ -37,6 +38,14 @@ def test_a_failing_tool_hides_no_other(engine_run):
         assert {"logs/lint/black.txt", "logs/lint/isort.txt", "bandit-report.json"} <= set(
             await engine.files(result.report)
         )
+
+    engine_run(body)
+
+
+def test_what_a_tool_says_twice_is_one_finding(engine_run):
+    async def body(engine, project):
+        engine.on("mypy", exit_code=1, stdout="backend/app.py:7: error: wrong  [assignment]\n" * 2)
+        assert len((await lint.run(project)).findings) == 1
 
     engine_run(body)
 

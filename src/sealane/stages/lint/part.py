@@ -66,7 +66,7 @@ async def executed(name: str, tool: Tool, container: dagger.Container, words: li
         if tool.measure is not None:
             measured = tool.measure(out, gates)
             return Part(name, not measured.findings, directory, measured.findings, figures=measured.figures)
-        findings = tuple(tool.read(out, done.stderr))
+        findings = tuple(dict.fromkeys(tool.read(out, done.stderr)))  # some look at a file for each way to it
     except ReportUnreadable as error:
         return Part(name, clean=False, report=directory, broken=error.message)
     if done.exit_code == 0:  # what a tool says and forgives, a warning of ESLint's, fails nothing

@@ -104,6 +104,8 @@ def _hadolint(project: Project) -> Words:
 
 _ALL_BITS = frozenset(range(32))  # pylint's exit code is a set of bits; 32 is a word that it doesn't know
 _FLAKE8 = (".", "--count", "--select=E9,F63,F7,F82", "--show-source", "--statistics")
+# A project may have settings for eyes: a line that is broken up to fit a terminal can't be read.
+_PLAIN = ("--no-pretty", "--no-color-output", "--hide-error-context", "--show-error-codes")
 _RUFF = _without("--check", "--diff")
 
 TOOLS: dict[LintTool, Tool] = {
@@ -114,13 +116,13 @@ TOOLS: dict[LintTool, Tool] = {
     "isort": Tool(
         "isort", ("isort",), looks.python, _isort, read.isort, fix=_without("--check", "--check-only", "-c", "--diff"),
     ),
-    "flake8": Tool("flake8", ("flake8",), looks.python, lambda _: _FLAKE8, read.flake8, by_file=True),
+    "flake8": Tool("flake8", ("flake8", "--format=default"), looks.python, lambda _: _FLAKE8, read.flake8, by_file=True),
     "pylint": Tool(
         "pylint", ("pylint", "--output-format=json2"), looks.python, _pylint, lint_json.pylint,
         exits=_ALL_BITS, ending=".json", printed=True, sees=True, by_file=True,
     ),
     "mypy": Tool(
-        "mypy", ("mypy", "--python-executable=/usr/local/bin/python"), looks.python,
+        "mypy", ("mypy", "--python-executable=/usr/local/bin/python", *_PLAIN), looks.python,
         lambda p: (*own_code(p), "--ignore-missing-imports"), read.mypy, sees=True,
     ),
     "bandit": Tool(
@@ -128,7 +130,7 @@ TOOLS: dict[LintTool, Tool] = {
         _bandit, lambda report, _: read.bandit(report), ending=".json", by_file=True,
     ),
     "ruff": Tool(
-        "ruff", ("ruff", "check"), looks.python, _everything, read.ruff, fix=_without(plus=("--fix",)),
+        "ruff", ("ruff", "check", "--output-format=concise"), looks.python, _everything, read.ruff, fix=_without(plus=("--fix",)),
     ),
     "ruff-format": Tool(
         "ruff", ("ruff", "format"), looks.python, lambda _: ("--check", "--diff", "."),
