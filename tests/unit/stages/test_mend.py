@@ -29,7 +29,7 @@ def test_ruff_mends_before_it_formats_where_a_project_uses_it(engine_run):
     async def body(engine, project):
         await mend.run(project)
         commands = [s.args for s in engine.steps if s.args[0] in ("ruff", "black", "isort")]
-        assert commands == [("ruff", "check", "--fix", "."), ("ruff", "format", ".")]
+        assert commands == [("ruff", "check", "--output-format=concise", "--fix", "."), ("ruff", "format", ".")]
 
     engine_run(body, **{"pyproject.toml": "[tool.ruff]\nline-length = 99\n"})
 

@@ -24,12 +24,16 @@ def pytest_steps(engine):
     return [s for s in engine.steps if "pytest" in s.args]
 
 
+def after_pytest(step):
+    return step.args[step.args.index("pytest") + 1 :]
+
+
 def test_both_suites_run_with_coverage_and_services(engine_run):
     async def body(engine, project):
         result = await test.run(project)
         assert result.outcome is Outcome.RAN, result
         unit, integration = pytest_steps(engine)
-        assert unit.args[10:12] == ("tests/unit/", "-v")
+        assert after_pytest(unit)[:2] == ("tests/unit/", "-v")
         assert {"--cov=backend", "--maxfail=1", "-x", "--junit-xml=/reports/junit-unit.xml"} <= set(unit.args)
         assert {"--cov-append", "--maxfail=3"} <= set(integration.args)
         assert unit.services == ()
@@ -241,6 +245,15 @@ Thread 0x00007f3d (most recent call first):
 SENT = "timeout: sending signal INT to command 'python'\n"
 
 
+def test_permissions_hold_for_the_tests_though_they_run_as_root(engine_run):
+    async def body(engine, project):
+        await test.run(project)
+        for step in pytest_steps(engine):
+            assert "--bounding-set=-dac_override,-dac_read_search" in step.args[: step.args.index("pytest")]
+
+    engine_run(body)
+
+
 def test_a_hanging_test_is_named_with_its_limit_and_what_passed_before_is_kept(engine_run):
     async def body(engine, project):
         engine.on(
@@ -285,7 +298,7 @@ GET,/health,10,2,30,31.5,1,90,10,5.0,1.0,30,80
 def test_e2e_and_performance_run_on_request_against_the_started_image(engine_run):
     async def body(engine, project):
         await test.run(project)
-        assert [s.args[10] for s in pytest_steps(engine)] == ["tests/unit/", "tests/integration/"]
+        assert [after_pytest(s)[0] for s in pytest_steps(engine)] == ["tests/unit/", "tests/integration/"]
         config = project.config.with_categories(["e2e", "performance"])
         engine.steps.clear()
         engine.on("pytest", "tests/e2e/", files={"/reports/junit-e2e.xml": JUNIT})
