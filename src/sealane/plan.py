@@ -27,6 +27,7 @@ _LACKS: dict[Callable[[Project], tuple[str, ...]], str] = {
     looks.python: "no Python", looks.dockerfiles: "no Dockerfile", looks.workflows: "no .github/workflows",
     looks.shell: "no shell script", looks.scripts: "no JavaScript", looks.node_part: "no package.json",
     looks.code: "no code",
+    looks.formatted: "no script or style",
 }  # fmt: skip
 # Where each scanner comes from.
 _SCANNERS: Mapping[str, Callable[[], str]] = {

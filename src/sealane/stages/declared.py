@@ -41,6 +41,23 @@ def requirements(project: Project) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found or _tox(project.texts.get("tox.ini", ""))))
 
 
+def dependencies(project: Project) -> tuple[str, ...]:
+    """What the project's own code imports, as its metadata says it; empty where only a program says it."""
+    said = table(project.pyproject, "project").get("dependencies")
+    if said is None:
+        packages = table(project.pyproject, "tool", "poetry", "dependencies")
+        wanted = {name: each for name, each in packages.items() if name != "python" and not _optional(each)}
+        said = [text for name, each in wanted.items() if (text := of_poetry(name, each))]
+    if not said:
+        said = ini(project.texts.get("setup.cfg", "")).get("options", "install_requires", fallback="").splitlines()
+    lines = (line.partition(" #")[0].strip() for line in _texts(said))
+    return tuple(line for line in lines if line and not line.startswith(("#", "file:")))
+
+
+def _optional(said: Any) -> bool:
+    return isinstance(said, dict) and bool(said.get("optional"))
+
+
 def ini(text: str) -> configparser.ConfigParser:
     """A file of settings; an empty one when it can't be read."""
     parser = configparser.ConfigParser(interpolation=None)

@@ -35,7 +35,15 @@ _TEST_REQUIREMENTS = (
     "test-requirements.txt",
     "requirements/test.txt",
     "requirements/tests.txt",
+    "tests/requirements.txt",
+    "test/requirements.txt",
+    "requirements_test.txt",
+    "requirements_tests.txt",
+    "test_requirements.txt",
     "requirements-dev.txt",
+    "requirements_dev.txt",
+    "dev-requirements.txt",
+    "requirements/dev.txt",
 )
 _READ = ("setup.py", "setup.cfg", "tox.ini", ".coveragerc")  # besides pyproject.toml
 _MEASURED = re.compile(r"^\s*(?:source|source_pkgs|include)\s*=", re.MULTILINE)

@@ -16,7 +16,7 @@ def test_all_tools_run_with_the_configured_arguments(engine_run):
         assert commands["bandit"] == ("-f", "json", "-o", "/reports/bandit-report.json", "-r", "backend")
         assert commands["pylint"][-1] == "backend"
         assert commands["hadolint"][-1] == "Dockerfile"
-        assert commands["mypy"][-2:] == ("backend", "--ignore-missing-imports")
+        assert commands["mypy"][-3:] == ("backend", "--no-warn-unused-ignores", "--ignore-missing-imports")
         assert "--no-pretty" in commands["mypy"], "a project may have settings for eyes, which can't be read"
         assert "bandit-report.json" in await engine.files(result.report)
 
@@ -40,6 +40,15 @@ def test_a_failing_tool_hides_no_other(engine_run):
         )
 
     engine_run(body)
+
+
+def test_tools_that_follow_imports_get_what_the_project_declares(engine_run):
+    async def body(engine, project):
+        await lint.run(project)
+        installed = [s.args[4:] for s in engine.steps if s.args[:3] == ("/usr/local/bin/python", "-m", "pip")]
+        assert installed == [("-r", "requirements.txt", "httpx>=0.27")]
+
+    engine_run(body, **{"pyproject.toml": "[project]\ndependencies = ['httpx>=0.27']\n"})
 
 
 def test_what_a_tool_says_twice_is_one_finding(engine_run):

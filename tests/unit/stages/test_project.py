@@ -3,7 +3,8 @@
 import anyio
 import pytest
 
-from sealane.stages import project
+from sealane.stages import declared, project
+from sealane.stages.lint import looks
 from sealane.testing import RecordingEngine
 
 
@@ -89,3 +90,47 @@ def test_settings_of_coverage_that_say_what_is_measured(files, says):
 )
 def test_the_python_is_one_that_the_project_allows(files, python):
     assert found(files).config.python == python
+
+
+@pytest.mark.parametrize(
+    ("files", "dependencies"),
+    [
+        ({"pyproject.toml": "[project]\ndependencies = ['a>=1', 'b']\n"}, ("a>=1", "b")),
+        ({"pyproject.toml": "[project]\ndependencies = 'nonsense'\n"}, ()),
+        (
+            {"pyproject.toml": "[tool.poetry.dependencies]\npython = '^3.9'\na = '^1.2'\nb = {version = '*', optional = true}\n"},
+            ("a>=1.2,<2",),
+        ),
+        ({"setup.cfg": "[options]\ninstall_requires =\n  a>=1 ; python_version < '4'\n  # why\n  b # so\n"}, ("a>=1 ; python_version < '4'", "b")),
+        ({"setup.cfg": "[options]\ninstall_requires = file: requirements.txt\n"}, ()),
+        ({"setup.py": ""}, ()),
+    ],
+)  # fmt: skip
+def test_what_the_code_imports_is_what_its_metadata_says(files, dependencies):
+    assert declared.dependencies(found(files)) == dependencies
+
+
+@pytest.mark.parametrize("name", ["tests/requirements.txt", "requirements_dev.txt", "dev-requirements.txt"])
+def test_requirements_of_the_tests_are_found_by_their_usual_names(name):
+    assert found(["x.py", "requirements.txt", name]).test_requirements == ("requirements.txt", name)
+
+
+def test_prettier_formats_a_node_part_and_of_a_python_project_with_one_what_is_code():
+    python = {
+        "package.json": "{}",
+        "x.py": "",
+        "a.js": "",
+        "x/t.html": "",
+        "README.md": "",
+        "s/b.css": "",
+        "s/b.min.css": "",
+    }
+    assert looks.formatted(found(python)) == ("a.js", "s/b.css")
+    assert looks.formatted(found({**python, ".prettierrc": ""})) == (".",)
+    assert looks.formatted(found({"frontend/package.json": "", "x.py": ""})) == (".",)
+    assert looks.formatted(found({"package.json": "{}", "x.py": ""})) == ()
+
+
+def test_scripts_of_others_are_not_the_projects():
+    files = ["package.json", "a.js", "x/static/jquery.min.js", "x/static/vendor/b.js"]
+    assert looks.scripts(found(files)) == ("a.js",)

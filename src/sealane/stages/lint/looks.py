@@ -13,6 +13,10 @@ _DOCKERFILE = re.compile(r"(^|/)(Dockerfile|Containerfile)(\.[\w.-]+)?$|\.(Docke
 _NOT_DOCKERFILES = (".dockerignore", ".md", ".txt", ".j2")
 _WORKFLOW = re.compile(r"^\.github/workflows/[^/]+\.ya?ml$")
 _SCRIPTS = (".js", ".cjs", ".mjs", ".jsx", ".ts", ".cts", ".mts", ".tsx")
+_STYLES = (".css", ".scss", ".sass", ".less")
+_PRETTIER = re.compile(r"^(prettier\.config\.[cm]?[jt]s|\.prettierrc(\.\w+)?)$")
+# Others' code, brought along.
+_VENDORED = frozenset({"vendor", "vendored", "_vendor", "bower_components", "third_party"})
 _SHELLS = (".sh", ".bash", ".ksh", ".dash")
 _ESLINT = re.compile(r"^(eslint\.config\.[cm]?[jt]s|\.eslintrc(\.\w+)?)$")
 
@@ -39,7 +43,26 @@ def scripts(project: Project) -> tuple[str, ...]:
     if project.frontend is None:
         return ()
     prefix = "" if project.frontend == "." else f"{project.frontend}/"
-    return tuple(sorted(f for f in project.files if f.startswith(prefix) and f.endswith(_SCRIPTS)))
+    found = (f for f in project.files if f.startswith(prefix) and f.endswith(_SCRIPTS))
+    return tuple(sorted(f for f in found if not _is_foreign(f)))
+
+
+def _is_foreign(path: str) -> bool:
+    """Whether it is someone else's, or made by a program."""
+    return ".min." in posixpath.basename(path) or not _VENDORED.isdisjoint(path.split("/")[:-1])
+
+
+def formatted(project: Project) -> tuple[str, ...]:
+    """What Prettier formats, relative to the Node part: all of it. Where that is a Python project that has not chosen
+    Prettier, its scripts and styles: its templates are no HTML yet, and its documents nobody's to format.
+    """
+    chosen = any(
+        posixpath.dirname(f) == _folder(project) and _PRETTIER.match(posixpath.basename(f)) for f in project.files
+    )
+    if project.frontend != "." or not project.python or chosen:
+        return (".",)
+    styles = (f for f in project.files if f.endswith(_STYLES) and not _is_foreign(f))
+    return (*scripts(project), *sorted(styles))
 
 
 def node_part(project: Project) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ import js from "@eslint/js";
 import globals from "globals";
 
 export default [
+  { ignores: ["**/*.min.*", "**/{vendor,vendored,_vendor,bower_components,third_party,dist,build}/**"] },
   js.configs.recommended,
   { languageOptions: { globals: { ...globals.browser, ...globals.node } } },
 ];

@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from sealane.stages import steps
+from sealane.stages import declared, steps
 from sealane.stages.lint import narrow
 from sealane.stages.lint.part import Part, cannot_run, executed
 from sealane.stages.lint.table import TOOLS, arguments
@@ -83,13 +83,14 @@ async def _with_requirements(base: dagger.Container, project: Project) -> tuple[
     """What the code imports, so that a tool sees its types. Without it the tool still runs, and the report says so."""
     configured = project.config.lint.requirements
     names = project.requirements if configured is None else configured
-    if not names:
+    more = declared.dependencies(project) if configured is None else ()
+    if not names and not more:
         return base, ()
     container = await steps.with_requirement_files(base, project, names)
-    words = [word for name in names for word in ("-r", name)]
+    words = [*(word for name in names for word in ("-r", name)), *more]
     try:
         command = ["/usr/local/bin/python", "-m", "pip", "install", *words]
-        container = await steps.installed(container.with_exec(command), names[0])
+        container = await steps.installed(container.with_exec(command), names[0] if names else "what the code imports")
     except steps.CannotRunError as error:
         return base, (f"ran without the project's requirements ({error.message})",)
     # pylint has no setting for whose packages it sees: they stand behind those of its own environment.

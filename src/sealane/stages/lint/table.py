@@ -123,7 +123,7 @@ TOOLS: dict[LintTool, Tool] = {
     ),
     "mypy": Tool(
         "mypy", ("mypy", "--python-executable=/usr/local/bin/python", *_PLAIN), looks.python,
-        lambda p: (*own_code(p), "--ignore-missing-imports"), read.mypy, sees=True,
+        lambda p: (*own_code(p), "--no-warn-unused-ignores", "--ignore-missing-imports"), read.mypy, sees=True,
     ),
     "bandit": Tool(
         "bandit", ("bandit", "-f", "json", "-o", f"{steps.REPORTS}/bandit-report.json"), looks.python,
@@ -180,7 +180,7 @@ NODE_TOOLS: dict[LintTool, Tool] = {
         lint_json.eslint, ending=".json", printed=True, fix=_without(plus=("--fix",)),
     ),
     "prettier": Tool(
-        "prettier", ("prettier",), looks.node_part, lambda _: ("--check", "."), read.prettier,
+        "prettier", ("prettier",), looks.formatted, lambda p: ("--check", *looks.formatted(p)), read.prettier,
         fix=_without("--check", "-c", "--list-different", "-l", plus=("--write",)),
     ),
 }  # fmt: skip
