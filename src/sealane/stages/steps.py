@@ -24,8 +24,11 @@ REPORTS = "/reports"
 SOURCE = "/src"
 TOOLS = "/opt/sealane"
 _NOISE = re.compile(
-    r"^(\[notice\]|WARNING: (Running pip as|You are using pip)|npm (error|ERR!) A complete log of this run|\s*$)"
+    r"^(\[notice\]|WARNING: (Running pip as|You are using pip)|npm (error|ERR!) A complete log of this run|\s*$"
+    r"|note: This error originates|hint: See above|╰─>|│ exit code)"
 )
+_BROKEN = "\N{MULTIPLICATION SIGN} "  # pip's mark
+_COLLECTING = re.compile(r"^Collecting (\S+)", re.MULTILINE)
 _REQUIREMENT_FILES = ("*requirements*.txt", "*constraints*.txt", "requirements/**")
 _LOCAL = re.compile(r"^\s*(-e\s|--editable|\.|file:|[\w.\[\],-]+\s*@\s*file:)", re.MULTILINE)
 _OFFLINE = re.compile(
@@ -166,6 +169,8 @@ def reason_of(error: BaseException) -> str:
         command = " ".join(error.command[:4])
         if offline(error.stderr + error.stdout):
             return f"no network: {said}"
+        if said.startswith(_BROKEN) and (collected := _COLLECTING.findall(error.stdout)):
+            said = f"{said.removeprefix(_BROKEN)} ({collected[-1]})"  # a package's own build; pip names it only before
         return f"`{command}` exited with {error.exit_code}: {said}" if said else f"`{command}` exited {error.exit_code}"
     if isinstance(error, TimeoutError):
         return "it took too long"

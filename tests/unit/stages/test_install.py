@@ -152,3 +152,23 @@ def test_a_version_that_git_would_tell_is_given_where_nothing_else_tells_it(engi
         "[build-system]\nrequires = ['setuptools', 'setuptools_scm>=8']\n[project]\nname = 'x'\ndynamic = ['version']\n"
     )
     engine_run(body, files={**BARE, "pyproject.toml": text, **more})
+
+
+PIP_OUT = "Collecting flask==2.0\n  Downloading flask-2.0.whl\nCollecting markupsafe==1.0\n  Downloading markupsafe-1.0.tar.gz\n"
+PIP_ERR = (
+    "error: subprocess-exited-with-error\n\n\N{MULTIPLICATION SIGN} Getting requirements to build wheel did not run successfully.\n"
+    "│ exit code: 1\n╰─> See above for output.\n\n"
+    "note: This error originates from a subprocess, and is likely not a problem with pip.\n"
+)
+
+
+def test_a_package_that_does_not_build_is_named(engine_run):
+    async def body(engine, project):
+        engine.on("install", "requirements.txt", exit_code=1, stdout=PIP_OUT, stderr=PIP_ERR)
+        with pytest.raises(steps.CannotRunError) as raised:
+            await install.for_tests(project)
+        assert raised.value.message.endswith(
+            "exited with 1: Getting requirements to build wheel did not run successfully. (markupsafe==1.0)"
+        )
+
+    engine_run(body, files={**BARE, "requirements.txt": "flask==2.0\n"})
