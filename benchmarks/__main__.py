@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-GROUPS = ("start", "session", "files", "functions")
+GROUPS = ("start", "session", "files", "functions", "registry")
 TARGETS = {
     "engine, from nothing to its first answer": 0.25,
     "one step": 0.015,
@@ -31,6 +31,9 @@ TARGETS = {
     "module function, unchanged": 0.25,
     "module function, new argument": 0.8,
     "module function, after an edit": 1.2,
+    "push to a registry, to skopeo's": 1.5,
+    "pull of blobs, to skopeo's": 1.5,
+    "pull and unpack, to skopeo's and umoci's": 1.5,
     "engine memory after 1,000 steps (MB)": 150.0,
 }
 

@@ -17,6 +17,7 @@ from sealane_engine.oci import chains, manifest
 from sealane_engine.oci import descriptor as descriptors
 from sealane_engine.oci.registry import Manifest, Registry, Unreachable
 from sealane_engine.oci.streams import CHUNK
+from sealane_engine.store.disk import guarded
 from sealane_engine.store.tree import Tree
 
 if TYPE_CHECKING:
@@ -163,6 +164,11 @@ class Remote:
         key = chains.chain(ids) if ids else ""
         return await self._unpacking.join(key, lambda: self._unpack(image, ref, login))
 
+    async def fetch(self, image: Image, ref: Reference, login: Credentials | None = None) -> None:
+        """Bring the blobs of the image's layers into the store, a few at a time; nothing is unpacked."""
+        tasks = [asyncio.create_task(self._download(ref, each.blob, login)) for each in image.layers if each.blob]
+        await asyncio.gather(*tasks)
+
     async def _unpack(self, image: Image, ref: Reference, login: Credentials | None) -> Tree:
         ids = tuple(source.diff_id for source in image.layers)
         first = 0
@@ -209,10 +215,9 @@ class Remote:
         staging = await asyncio.to_thread(self._store.staging)
         try:
             path = staging.path / "download"
-            with path.open("wb", buffering=CHUNK) as sink:
+            with guarded(self._store.home), path.open("wb", buffering=CHUNK) as sink:
                 await registry.blob(repository, blob, sink)
-            with path.open("rb") as source:
-                await asyncio.to_thread(self._store.put_blob, source)
+            await asyncio.to_thread(self._store.adopt_blob, path, blob.digest)
         finally:
             await asyncio.to_thread(staging.discard)
 

@@ -52,8 +52,9 @@ def unpack_layer(
             plain = streams.decompress(cast("BinaryIO", verified))
             stack.enter_context(closing(plain))
             hashed = streams.Hashed(cast("BinaryIO", plain), limits.total_bytes + _HEADERS_BYTES)
+            ahead = stack.enter_context(closing(streams.Ahead(hashed)))
             apply.apply(
-                cast("BinaryIO", hashed), staging.fs, store.ids,
+                cast("BinaryIO", ahead), staging.fs, store.ids,
                 lower=cast("Lower", store.view(parent)), limits=limits,
             )  # fmt: skip
             while verified.read(streams.CHUNK):  # what comes after the stream's end is part of the blob

@@ -7,7 +7,6 @@ Credentials go to the registry and to the token service it names, never to where
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import ipaddress
 import json
 import re
@@ -20,6 +19,7 @@ from urllib.parse import urljoin, urlsplit
 from sealane_engine.errors import ImageError, NotFound
 from sealane_engine.oci import credentials as docker_credentials
 from sealane_engine.oci import manifest, patience
+from sealane_engine.oci.hashed import HashedFile
 from sealane_engine.oci.patience import ATTEMPTS, Patience
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 2.0
 READ_SECONDS = 60.0
+READ_BYTES = 256 << 10
 MAX_MANIFEST_BYTES = 4 << 20
 MAX_TOKEN_BYTES = 1 << 20
 MAX_REDIRECTS = 5
@@ -105,39 +106,34 @@ class Registry:
         import httpx
 
         url = f"{self._base}/v2/{repository}/blobs/{promised.digest}"
-        hasher, count = hashlib.sha256(), 0
-        for attempt in range(ATTEMPTS):
-            headers = {"Range": f"bytes={count}-"} if count else {}
-            try:
-                async with self._get(url, repository, headers) as response:
-                    if count and response.status_code != httpx.codes.PARTIAL_CONTENT:
-                        hasher, count = hashlib.sha256(), 0
-                        sink.seek(0)
-                        sink.truncate()
-                    async for piece in response.aiter_raw():
-                        count += len(piece)
-                        if count > promised.size:
-                            break
-                        hasher.update(piece)
-                        await asyncio.to_thread(sink.write, piece)
-            except (httpx.TransportError, Unreachable) as error:
-                if attempt + 1 == ATTEMPTS:
-                    raise self._broken(promised.digest, count, promised.size, error) from error
+        async with HashedFile(sink) as file:
+            for attempt in range(ATTEMPTS):
+                headers = {"Range": f"bytes={file.count}-"} if file.count else {}
+                try:
+                    async with self._get(url, repository, headers) as response:
+                        if file.count and response.status_code != httpx.codes.PARTIAL_CONTENT:
+                            await file.restart()
+                        async for piece in response.aiter_raw():
+                            await file.add(piece)
+                            if file.count > promised.size:
+                                break
+                except (httpx.TransportError, Unreachable) as error:
+                    if attempt + 1 == ATTEMPTS:
+                        raise self._broken(promised.digest, file.count, promised.size, error) from error
+                    await asyncio.sleep(patience.backoff(attempt))
+                    continue
+                if file.count >= promised.size or attempt + 1 == ATTEMPTS:
+                    break
                 await asyncio.sleep(patience.backoff(attempt))
-                continue
-            if count >= promised.size or attempt + 1 == ATTEMPTS:
-                break
-            await asyncio.sleep(patience.backoff(attempt))
-        if count != promised.size:
+            digest = await file.digest()
+        if file.count != promised.size:
+            much = "more" if file.count > promised.size else f"only {file.count}"
             raise ImageError(
-                f"{self.host}: blob {promised.digest} has {'more' if count > promised.size else f'only {count}'} bytes, "
-                f"not {promised.size}",
-                reason="size-mismatch",
+                f"{self.host}: blob {promised.digest} has {much} bytes, not {promised.size}", reason="size-mismatch"
             )
-        if f"sha256:{hasher.hexdigest()}" != promised.digest:
+        if digest != promised.digest:
             raise ImageError(
-                f"{self.host}: blob {promised.digest} has other content: sha256:{hasher.hexdigest()}",
-                reason="digest-mismatch",
+                f"{self.host}: blob {promised.digest} has other content: {digest}", reason="digest-mismatch"
             )
 
     def _broken(self, digest: str, count: int, size: int, error: Exception) -> ImageError:
@@ -235,9 +231,13 @@ class Registry:
         )
 
     def _client(self) -> httpx.AsyncClient:
+        import httpcore
         import httpx
 
         if self._http is None:
+            # For all connections: a download waits for a round of the event loop per read, by default each 64 KB. A
+            # socket of asyncio gives as much as this.
+            httpcore.AsyncHTTP11Connection.READ_NUM_BYTES = READ_BYTES
             self._http = httpx.AsyncClient(
                 # The machine's own trust, not a list that a package brings.
                 verify=ssl.create_default_context(),

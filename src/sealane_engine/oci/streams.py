@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
+import queue
 import shutil
 import subprocess
 import threading
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from sealane_engine.oci.descriptor import Descriptor
 
 CHUNK = 1 << 20
+AHEAD_PIECES = 4
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _WBITS_GZIP = 31
 
@@ -86,6 +89,46 @@ class Hashed(Reader):
     @property
     def digest(self) -> str:
         return f"sha256:{self._hash.hexdigest()}"
+
+
+class Ahead(Reader):
+    """What another reader gives, read in a thread while earlier pieces are worked on. Close it when done."""
+
+    def __init__(self, source: Reader) -> None:
+        super().__init__()
+        self._source = source
+        self._pieces: queue.Queue[bytes | BaseException] = queue.Queue(AHEAD_PIECES)
+        self._last: bytes | BaseException | None = None
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self) -> None:
+        found: bytes | BaseException = b"more"
+        while found and not self._stopped.is_set() and not isinstance(found, BaseException):
+            try:
+                found = self._source.piece()
+            except BaseException as error:  # noqa: BLE001 - raised again by whoever reads
+                found = error
+            self._pieces.put(found)
+
+    def piece(self) -> bytes:
+        if self._last is None:
+            found = self._pieces.get()
+            if found and not isinstance(found, BaseException):
+                return found
+            self._last = found
+        if isinstance(self._last, BaseException):
+            raise self._last
+        return self._last
+
+    def close(self) -> None:
+        self._stopped.set()
+        while self._thread.is_alive():
+            with contextlib.suppress(queue.Empty):  # it may wait for room
+                self._pieces.get_nowait()
+            self._thread.join(0.01)
+        super().close()
 
 
 class _Gunzip(Reader):

@@ -26,7 +26,6 @@ def write(temporary: Path, data: bytes | BinaryIO) -> tuple[str, Path]:
     """Put bytes, or what a file gives until its end, into a new file; answers its digest and the file."""
     hasher = hashlib.sha256()
     with temporary.open("xb") as out:
-        temporary.chmod(0o600)
         if isinstance(data, bytes):
             hasher.update(data)
             out.write(data)

@@ -4,13 +4,14 @@ import gzip
 import io
 import shutil
 import subprocess
+import threading
 import zlib
 
 import pytest
 
 from sealane_engine.errors import ImageError
 from sealane_engine.oci import manifest
-from sealane_engine.oci.streams import Gzip, Hashed, Verified, decompress
+from sealane_engine.oci.streams import AHEAD_PIECES, Ahead, Gzip, Hashed, Reader, Verified, decompress
 
 DATA = b"layer " * 300_000
 
@@ -100,3 +101,48 @@ def test_compressed_bytes_are_always_the_same():
         made.append(sink.getvalue())
     assert made[0] == made[1]
     assert gzip.decompress(made[0]) == DATA
+
+
+class Counted(Reader):
+    """Gives `count` pieces, then its end or an error; says when it has given so many."""
+
+    def __init__(self, count, error=None):
+        super().__init__()
+        self.given, self.count, self.error = 0, count, error
+        self.full = threading.Event()
+
+    def piece(self):
+        if self.given == self.count:
+            if self.error is not None:
+                raise self.error
+            return b""
+        self.given += 1
+        if self.given > AHEAD_PIECES:
+            self.full.set()
+        return b"piece"
+
+
+def test_what_is_read_ahead_is_the_same_and_its_end_is_told_again_and_again():
+    ahead = Ahead(Counted(3 * AHEAD_PIECES))
+    assert ahead.read() == b"piece" * 3 * AHEAD_PIECES
+    assert ahead.read(1) == ahead.read(1) == b""
+    ahead.close()
+
+
+def test_an_error_of_what_is_read_ahead_comes_after_the_pieces_before_it():
+    ahead = Ahead(Counted(2, ImageError("bad", reason="bad-layer")))
+    assert ahead.read(5) + ahead.read(5) == b"piecepiece"
+    for _ in range(2):
+        with pytest.raises(ImageError):
+            ahead.read(1)
+    ahead.close()
+
+
+def test_a_reader_ahead_stops_when_it_is_closed_and_never_holds_more_than_its_bound():
+    source = Counted(1_000_000)
+    ahead = Ahead(source)
+    assert source.full.wait(10)
+    assert source.given == AHEAD_PIECES + 1
+    ahead.close()
+    assert source.given <= 3 * AHEAD_PIECES
+    assert not ahead._thread.is_alive()

@@ -137,6 +137,18 @@ class TestBlobs:
         assert store.put_blob(io.BytesIO(b"hello")) == digest
         assert (store.read_blob(digest), store.has_blob(digest)) == (b"hello", True)
 
+    def test_a_file_of_a_staging_is_moved_not_copied(self, store):
+        staging = store.staging()
+        file = staging.path / "download"
+        file.write_bytes(b"hello")
+        inode = file.stat().st_ino
+        digest = f"sha256:{hashlib.sha256(b'hello').hexdigest()}"
+        store.adopt_blob(file, digest)
+        staging.discard()
+        there = store.blob_path(digest).stat()
+        assert (there.st_ino, there.st_mode & 0o777) == (inode, 0o600)
+        assert (store.read_blob(digest), store.has_blob(digest)) == (b"hello", True)
+
     def test_a_flipped_bit_is_found_and_removed(self, store):
         digest = store.put_blob(b"hello")
         store.blob_path(digest).write_bytes(b"jello")
