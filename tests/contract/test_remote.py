@@ -166,6 +166,59 @@ def test_what_is_not_there_is_an_error(client: Client, repository: Repository, a
         client(lambda dag: ask(dag.git(repository.url)))
 
 
+def test_submodules_are_checked_out_and_theirs(client: Client, repository: Repository):
+    inner = repository.work.parent / "inner"
+    inner.mkdir()
+    git(inner, "init", "-q", "-b", "main")
+    commit(inner, "deep", "deep")
+    middle = repository.work.parent / "middle"
+    middle.mkdir()
+    git(middle, "init", "-q", "-b", "main")
+    git(middle, "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(inner), "below")
+    git(middle, "config", "-f", ".gitmodules", "submodule.below.url", "../inner")
+    commit(middle, "own", "own")
+    top = repository.work.parent / "top"
+    top.mkdir()
+    git(top, "init", "-q", "-b", "main")
+    git(top, "-c", "protocol.file.allow=always", "submodule", "add", "-q", str(middle), "sub/middle")
+    git(top, "config", "-f", ".gitmodules", "submodule.sub/middle.url", "../middle")
+    commit(top, "file", "top")
+    url = repository.url.removesuffix("/repo") + "/top"
+
+    async def work(dag: dagger.Client) -> object:
+        found = dag.git(url).branch("main")
+        return [
+            sorted(await found.tree(discard_git_dir=True).glob("sub/**")),
+            await found.tree().file("sub/middle/below/deep").contents(),
+        ]
+
+    listed, deep = client(work)  # type: ignore[misc]
+    assert "sub/middle/below/deep" in listed
+    assert "sub/middle/own" in listed
+    assert deep == "deep"
+
+
+def test_a_repository_of_the_web_names_no_submodule_of_this_machine(
+    client: Client, repository: Repository, tmp_path: Path
+):
+    other = tmp_path / "private"
+    other.mkdir()
+    git(other, "init", "-q", "-b", "main")
+    commit(other, "secret", "secret")
+    top = repository.work.parent / "sly"
+    top.mkdir()
+    git(top, "init", "-q", "-b", "main")
+    git(top, "-c", "protocol.file.allow=always", "submodule", "add", "-q", f"file://{other}", "sub")
+    commit(top, "file", "top")
+    url = repository.url.removesuffix("/repo") + "/sly"
+
+    async def work(dag: dagger.Client) -> object:
+        return await dag.git(url).branch("main").tree().entries()
+
+    with pytest.raises(dagger.QueryError, match="of another machine names none of this one"):
+        client(work)
+
+
 @pytest.mark.parametrize(
     "url", ["ext::sh -c touch% /tmp/x", "--upload-pack=x", "nothing", "ftp://h/p", "https://-oProxyCommand=x/p"]
 )

@@ -20,6 +20,7 @@ from sealane_engine.git import checkout
 from sealane_engine.git.command import Login, LoginNeeded, host_login
 from sealane_engine.git.mirror import Mirror, local_mirror, merge_base, remote_mirror
 from sealane_engine.git.refs import Found, Refs, check_commit
+from sealane_engine.git.submodules import MAX_DEPTH, absolute, submodules
 from sealane_engine.git.url import GitURL, candidates
 from sealane_engine.graph.edits import ignore_files
 from sealane_engine.graph.operation import Copy, Edit, Filled, Ref, Remove
@@ -257,21 +258,45 @@ async def tree(
         if keep:
             await checkout.write_repository(mirror, found, folder, depth=depth, tags=includeTags)
         else:
-            await checkout.write_files(mirror, found, folder)
-        if (folder / ".gitmodules").exists():
-            ctx.engine.events.emit(
-                "warning",
-                ctx.client.labels,
-                message=f"submodules of {self.repository.url or 'the repository'} are left empty",
-                reason="git-submodules",
-            )
+            await checkout.write_files(mirror, found, folder, folder.with_name(f"{folder.name}.index"))
+        if mirror.url is not None:
+            await _fill_submodules(ctx, self.repository, found.commit, folder, MAX_DEPTH)
 
-    inputs: tuple[tuple[str, object], ...] = (("commit", found.commit), ("repository", keep))
+    inputs: tuple[tuple[str, object], ...] = (("commit", found.commit), ("repository", keep), ("submodules", True))
     if keep:
         inputs += (("depth", depth), ("tags", includeTags), ("ref", found.name), ("origin", self.repository.url))
         if includeTags:
             inputs += (("tag-objects", [each for each in self.repository.refs.entries if "refs/tags/" in each[0]]),)
     return Directory(Ref(Filled("git-tree", inputs, fill)))
+
+
+async def _fill_submodules(ctx: Context, repository: GitRepository, commit: str, folder: Path, depth: int) -> None:
+    """The files of a commit's submodules in their places, and of theirs; without repositories of their own."""
+    known = repository.mirror.url
+    assert known is not None
+    for each in await submodules(repository.mirror, commit):
+        url = candidates(absolute(each.url, known.url))[0]
+        if url.scheme == "file" and known.scheme != "file":
+            raise InvalidInput(
+                f"submodule {each.path!r} is at {each.url}: a repository of another machine names none of this one",
+                reason="git-submodule",
+            )
+        if depth == 0:
+            raise InvalidInput(
+                f"submodules of submodules of {repository.url} go deeper than {MAX_DEPTH}", reason="git-submodule"
+            )
+        if ctx.client.extra.get("workdir") is None:
+            await _check_nested(ctx, url)
+        same_host = (url.scheme, url.host, url.port) == (known.scheme, known.host, known.port)
+        login = repository.mirror.login if same_host else Login()
+        if url.scheme == "ssh" and not login.agent:
+            login = await _ssh_login(ctx, login, "", None)
+        inner = await _open(ctx, url, login, keep_git=False)
+        place, wanted = folder / each.path, Found(each.commit)
+        await inner.mirror.fetch((wanted,), depth=1)
+        index = ctx.engine.scratch / f"index-{hashlib.sha256(str(place).encode()).hexdigest()[:16]}"
+        await checkout.write_files(inner.mirror, wanted, place, index)
+        await _fill_submodules(ctx, inner, each.commit, place, depth - 1)
 
 
 @reference("commonAncestor")

@@ -19,9 +19,8 @@ TIME_SECONDS = 1
 _LEFT_OVERS = ("FETCH_HEAD", "ORIG_HEAD", "description", "hooks", "info", "logs", "branches")
 
 
-async def write_files(mirror: Mirror, found: Found, folder: Path) -> None:
-    """The files alone."""
-    index = folder.with_name(folder.name + ".index")
+async def write_files(mirror: Mirror, found: Found, folder: Path, index: Path) -> None:
+    """The files alone. `index` is a path that nobody else uses, for git's own notes."""
     where = (
         ("GIT_DIR", str(mirror.folder)),
         ("GIT_WORK_TREE", str(folder)),
