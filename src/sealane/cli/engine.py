@@ -232,6 +232,8 @@ def dagger_command(environ: Mapping[str, str]) -> str:
 
 def _start(command: list[str], environ: Mapping[str, str], events: int, *, own_stdin: bool) -> subprocess.Popen[bytes]:
     # a session of its own: the terminal's Ctrl-C is for us, and we end the engine by its stdin
+    if sys.stdin is not None and sys.stdin.isatty():
+        environ = {"SEALANE_TERMINAL": os.ttyname(sys.stdin.fileno()), **environ}
     if os.geteuid() == 0:
         return subprocess.Popen(
             command,

@@ -104,6 +104,15 @@ class Socket:
     path: str
 
 
+@dataclass(frozen=True, slots=True)
+class TerminalCommand:
+    """What `terminal` runs when nothing is said; without arguments, a shell."""
+
+    args: tuple[str, ...] = ()
+    nested: bool = False
+    privileged: bool = False
+
+
 FROM_LABEL = -1
 """A container's epoch when no SOURCE_DATE_EPOCH was given: its label may have one."""
 
@@ -124,6 +133,7 @@ class Container:
     epoch: int | None = FROM_LABEL
     error: str = ""
     registry_auth: tuple[tuple[str, str, Secret], ...] = ()
+    terminal: TerminalCommand = TerminalCommand()
 
     @property
     def cwd(self) -> str:

@@ -17,6 +17,7 @@ from sealane_engine.errors import EngineError, ExecError
 from sealane_engine.graph.operation import Exec, MountTree
 from sealane_engine.graph.output import Capture, for_error
 from sealane_engine.graph.prepare import copy_file
+from sealane_engine.host.terminal import at_terminal
 from sealane_engine.sandbox.plan import Overlay
 from sealane_engine.secrets.scrub import Scrubber
 from sealane_engine.store.tree import Tree
@@ -104,7 +105,7 @@ class Steps:
         prepared = await self._prepare(step, "function", solver, asker, stack, None, env)
         capture = self._capture("", prepared, asker)
         stack.callback(capture.close)
-        process = await self._start(prepared, capture, stdin, stack, None)
+        process = await self._captured(prepared, capture, stdin, stack, None)
 
         def capture_for(asker: Asker) -> Capture:
             # A function may ask for the text of any secret that it is handed; what it says isn't kept, so all can go.
@@ -112,6 +113,19 @@ class Steps:
             return self._capture("", replace(prepared, secrets=every), asker)
 
         return Held(process, capture, capture_for)
+
+    async def at_terminal(self, step: Exec, solver: Solver, asker: Asker) -> int:
+        """Run a command at the client's terminal; its exit code. Nothing of it is kept."""
+        async with AsyncExitStack() as stack:
+            nested = await self._nested(asker, stack) if step.nested else None
+            env = (("TERM", os.environ.get("TERM", "xterm")),)
+            prepared = await self._prepare(step, "terminal", solver, asker, stack, nested, env)
+
+            async def run(terminal: int) -> int:
+                process = await self._start(prepared, (terminal, terminal, terminal), stack, nested)
+                return (await process.wait()).code
+
+            return await at_terminal(run)
 
     async def _prepare(
         self,
@@ -151,15 +165,23 @@ class Steps:
         stack.callback(capture.close)
         stdin = open_stdin(prepared.stdin)
         try:
-            process = await self._start(prepared, capture, stdin, stack, nested)
+            process = await self._captured(prepared, capture, stdin, stack, nested)
         finally:
             os.close(stdin)
         ended = await process.wait()
         await capture.finish()
         return ended, capture, round(loop.time() - started, 3)
 
-    async def _start(
+    async def _captured(
         self, prepared: Prepared, capture: Capture, stdin: int, stack: AsyncExitStack, nested: Nested | None
+    ) -> Process:
+        try:
+            return await self._start(prepared, (stdin, capture.stdout_fd, capture.stderr_fd), stack, nested)
+        finally:
+            capture.started()
+
+    async def _start(
+        self, prepared: Prepared, streams: tuple[int, int, int], stack: AsyncExitStack, nested: Nested | None
     ) -> Process:
         async def attach(pid: int) -> None:
             if prepared.isolated:
@@ -169,12 +191,10 @@ class Steps:
             if nested:
                 await nested.listen(pid)
 
-        try:
-            process = await self._backend.start(
-                prepared.plan, stdin=stdin, stdout=capture.stdout_fd, stderr=capture.stderr_fd, before_exec=attach
-            )
-        finally:
-            capture.started()
+        stdin, stdout, stderr = streams
+        process = await self._backend.start(
+            prepared.plan, stdin=stdin, stdout=stdout, stderr=stderr, before_exec=attach
+        )
         stack.push_async_callback(process.kill)
         return process
 

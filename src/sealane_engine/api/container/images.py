@@ -183,6 +183,38 @@ async def export(
     return str(await asyncio.to_thread(export_file, view, tarball.at.path, destination, allow_parent_dir=False))
 
 
+@field("exportImage")
+async def export_image(
+    ctx: Context,
+    self: Container,
+    *,
+    name: str,
+    platformVariants: list[Container] | None = None,
+    forcedCompression: str | None = None,
+    mediaTypes: str = "OCIMediaTypes",
+) -> None:
+    """Into the image store of the client's machine, under this name: by the first of `LOADERS` that is there."""
+    from sealane_engine.host.images import load_image
+    from sealane_engine.oci import layout, reference
+
+    ctx.engine.need_machine(ctx.client, f"image {name!r}")
+    target = reference.parse(name)
+    variants = [image_variant(each) for each in with_variants(self, platformVariants or ())]
+    specs = [await ctx.engine.solver.image(each, ctx.asker) for each in variants]
+    archive = ctx.engine.scratch / f"export-{id(ctx.call)}.tar"
+    try:
+        await asyncio.to_thread(
+            layout.write_layout,
+            *(ctx.engine.store, specs, archive),
+            media_types=mediaTypes,
+            compression=forcedCompression or "",
+            names=[target.name],
+        )
+        await load_image(archive)
+    finally:
+        archive.unlink(missing_ok=True)
+
+
 @field("import")
 async def import_(ctx: Context, self: Container, *, source: File, tag: str = "") -> Container:
     _, entry = await seen_file(ctx, source.at)
