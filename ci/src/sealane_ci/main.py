@@ -77,12 +77,17 @@ class Lint(StageRun):
 
     source: dagger.Directory
     context: str
+    git: dagger.Directory | None = None
+    git_path: str = "."
+    git_head: str = "HEAD"
+    since: str = ""
 
     @function(cache="never")
     async def fix(self) -> dagger.Changeset:
         """What black, isort, ruff, ESLint and Prettier mend by themselves, to be applied; `lint --fix` for short."""
         with told():
-            return await runs.mended(self.source, self.context)
+            asked = asked_of(self.source, self.context, self.git, self.git_path, self.git_head)
+            return await runs.mended(asked, self.since)
 
 
 async def must_pass(name: str, asked: runs.Asked) -> None:
@@ -132,7 +137,7 @@ class Sealane:
     async def lint(self, changed_since: Since = "") -> Lint:
         """black, isort, flake8, mypy and bandit, and the frontend's lint script."""
         run = await StageRun.of("lint", self.asked, since=changed_since)
-        return Lint(**vars(run), source=self.source, context=self.context)
+        return Lint(**vars(run), **vars(self), since=changed_since)
 
     @function(cache="never")
     async def test(self, categories: Categories = None, changed_since: Since = "") -> StageRun:

@@ -58,6 +58,9 @@ class Live:
             if kind == "step-start":
                 self._running[key] = _Running(titled(event))
                 self._draw()
+            elif kind == "log" and not key:  # what a module's function says
+                for line in str(event.get("text", "")).splitlines():
+                    self._print(f"  [dim]┃[/] {_escape(line)}")
             elif kind == "log" and key in self._running:
                 self._running[key].tail.extend(str(event.get("text", "")).splitlines())
             elif kind == "step-end" and key in self._running:

@@ -39,9 +39,9 @@ async def one(name: str, asked: Asked, categories: Sequence[str] = (), since: st
     return await pipeline.run_alone(name, await _project(asked, categories, since))
 
 
-async def mended(source: dagger.Directory, context: str = "") -> dagger.Changeset:
-    """What the linters' tools mend in `source` by themselves. Raises ConfigError, StageFailed."""
-    return await mend.changes(await project.read(source, context))
+async def mended(asked: Asked, since: str = "") -> dagger.Changeset:
+    """What the linters' tools mend by themselves, in files that changed `since`. Raises ConfigError, StageFailed."""
+    return await mend.changes(await _project(asked, since=since))
 
 
 async def uploaded(asked: Asked, token: dagger.Secret, target: codecov.Target) -> str:

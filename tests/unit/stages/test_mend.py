@@ -1,8 +1,11 @@
 """What the linters' tools mend: their order, what each leaves to the next, and what is kept when one of them fails."""
 
+from dataclasses import replace
+
 import pytest
 
 from sealane.errors import StageFailed
+from sealane.stages.changes import Changes
 from sealane.stages.lint import mend
 
 NODE = {"frontend/package.json": "{}", "frontend/a.js": "a"}
@@ -84,6 +87,17 @@ def test_tools_that_can_not_be_had_are_failures_and_the_others_mend(engine_run):
         assert (await engine.files(mended.source))["frontend/a.js"] == "a;\n"
 
     engine_run(body, **NODE)
+
+
+def test_only_what_changed_is_mended_where_lint_is_narrowed_to_that(engine_run):
+    async def body(engine, project):
+        engine.on("black", files={"/src/backend/app.py": "new\n", "/src/backend/old.py": "new\n"})
+        engine.on("prettier", "--write", files={"/frontend/a.js": "a;\n", "/frontend/[b].js": "b;\n"})
+        changes = Changes("main", "c0ffee", frozenset({"backend/app.py", "frontend/[b].js"}))
+        found = await mend.changes(replace(project, changes=changes))
+        assert sorted(await engine.files(found.layer())) == ["backend/app.py", "frontend/[b].js"]
+
+    engine_run(body, **NODE, **{"backend/old.py": "", "frontend/[b].js": "b"})
 
 
 def test_what_tools_leave_beside_the_files_is_no_change(engine_run):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from sealane.stages.project import Project
 
 ORDER: tuple[LintTool, ...] = ("ruff", "isort", "black", "ruff-format", "eslint", "prettier")
+_SPECIAL = re.compile(r"[][*?!\\]")
 _LOG = logging.getLogger(__name__)
 
 
@@ -41,7 +43,10 @@ async def changes(project: Project) -> dagger.Changeset:
 
 
 async def run(project: Project) -> Mended:
-    """Each tool over what the one before it left, with the arguments that it looks with; no file is added or removed."""
+    """Each tool over what the one before it left, with the arguments that it looks with; no file is added or removed.
+
+    Of a project that is narrowed to what changed, only that is mended.
+    """
     names = packaged.wanted(project)
     ready: dict[LintTool, dagger.Container | steps.CannotRunError] = {}
     if not set(ORDER).isdisjoint(names):
@@ -59,7 +64,11 @@ async def run(project: Project) -> Mended:
             continue
         current = replace(current, source=source)
         failed += [failure] if failure else []
-    return Mended(await _without_additions(project.source, current.source), tuple(failed))
+    mended = current.source
+    if project.changes is not None and not project.changes.settings:
+        changed = [_SPECIAL.sub("?", file) for file in sorted(project.changes.files)]
+        mended = project.source.with_directory("/", mended, include=changed)
+    return Mended(await _without_additions(project.source, mended), tuple(failed))
 
 
 async def _one(
