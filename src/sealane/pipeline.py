@@ -22,6 +22,7 @@ from sealane.gates import Gate, Policy, Verdict, evaluate, policy
 from sealane.gates.rules import accepted, without_bounds
 from sealane.stages import build, image_scan, lint, sbom, scan, steps, test
 from sealane.stages.result import Outcome, StageResult, not_run, skipped
+from sealane.stages.scanners import scanned
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -192,7 +193,8 @@ async def _described(result: StageResult, project: Project) -> StageResult:
     if "coverage" not in result.figures or result.report is None:
         return result
     try:
-        return replace(result, coverage=coverage.files(await result.report.file("coverage.xml").contents()))
+        text = await scanned.text_of(result.report.file("coverage.xml"), "coverage")
+        return replace(result, coverage=coverage.files(text))
     except (dagger.DaggerError, ReportUnreadable) as error:
         return replace(result, notes=(*result.notes, f"no coverage by file: {error}"))
 

@@ -1,6 +1,6 @@
-"""A scanner that breaks, in every way we know, is *not scanned* and never clean; in bounded time and memory.
+"""A scanner, a linter or a test run that breaks, in every way we know, is never clean; in bounded time and memory.
 
-The scanners here are programs of a line or two: real processes, in real steps, whose reports take the way of all reports.
+The tools here are programs of a line or two: real processes, in real steps, whose reports take the way of all reports.
 """
 
 from __future__ import annotations
@@ -15,11 +15,18 @@ import anyio
 import dagger
 import pytest
 
+from sealane.config import Config
+from sealane.config.stages import LintConfig
 from sealane.findings import scanners
 from sealane.findings.scanners import LARGEST
-from sealane.stages import steps
+from sealane.stages import project, steps
+from sealane.stages.lint import part
+from sealane.stages.lint.part import Part
+from sealane.stages.lint.table import TOOLS
 from sealane.stages.scanners import scanned
 from sealane.stages.scanners.scanned import Scanned, Tool
+from sealane.stages.test import pytests
+from sealane.stages.test.suites import Suite
 
 pytestmark = [pytest.mark.needs("root", "network"), pytest.mark.timeout(900)]
 
@@ -109,6 +116,78 @@ def test_a_failure_is_not_kept(session: int):
     first, second = anyio.run(twice)
     assert first.wrong.startswith("trivy exited with 3")
     assert second.wrong == ""
+
+
+BANDIT = "/reports/bandit-report.json"
+DOOM = {"results": [{"test_id": "B602", "issue_severity": "CATASTROPHIC", "issue_text": "x", "filename": "a.py", "line_number": 1}], "errors": []}  # fmt: skip
+LINTERS = (
+    Case("killed", ["sh", "-c", "kill -9 $$"], "killed"),
+    Case("killed by something else", ["sh", "-c", "kill -11 $$"], "exited with 139"),
+    Case("hanging", ["sleep", "600"], "stopped after 2 s (`lint.timeout`)", seconds=2),
+    Case("hanging and deaf to being stopped", deaf(600), "killed", seconds=2),
+    Case("malformed", ["python", "-c", WRITE, BANDIT, json.dumps(DOOM)[:-4]], "can't be read"),
+    Case("empty", ["python", "-c", WRITE, BANDIT, ""], "can't be read"),
+    Case("none", ["true"], "can't be read"),
+    Case("500 MB", ["python", "-c", HUGE, BANDIT], f"it has {FIVE_HUNDRED} bytes, more than {LARGEST}"),
+    Case(
+        "an unknown severity",
+        ["python", "-c", WRITE, BANDIT, json.dumps(DOOM)],
+        "'catastrophic' is not a valid Severity",
+    ),
+)
+
+
+async def linted(case: Case) -> Part:
+    async with dagger.connection():
+        config = Config(lint=LintConfig(timeout=case.seconds))
+        return await part.executed("bandit", TOOLS["bandit"], steps.python(), case.command, config)
+
+
+@pytest.mark.parametrize("case", LINTERS, ids=lambda case: case.name)
+def test_a_linter_that_breaks_is_not_clean(case: Case, session: int):
+    before, started = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.monotonic()
+    done = anyio.run(linted, case)
+    assert not done.clean
+    assert case.says in " ".join((done.broken, *(finding.message for finding in done.findings)))
+    assert time.monotonic() - started < case.seconds + 120
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) < 300 * 1024, "kB that our own process grew by"
+    assert high_water(session) < 600 * 1024, "kB that the engine ever had"
+
+
+JUNIT = "/reports/junit-unit.xml"
+PASSED = '<testsuites><testsuite name="a"><testcase name="a" time="1"/></testsuite></testsuites>'
+LAUGHS = '<!DOCTYPE x [<!ENTITY a "ha">{}]><testsuites>&j;</testsuites>'.format(
+    "".join(f'<!ENTITY {b} "{f"&{a};" * 10}">' for a, b in zip("abcdefghi", "bcdefghij", strict=True))
+)
+RUNS = (
+    Case("malformed", ["python", "-c", WRITE, JUNIT, "<testsuites><testsuite>"], "is not valid XML"),
+    Case("a time that is none", ["python", "-c", WRITE, JUNIT, '<testsuites><testcase name="a" time="soon"/></testsuites>'], "has no figures"),
+    Case("a billion laughs", ["python", "-c", WRITE, JUNIT, LAUGHS], "declares entities"),
+    Case("500 MB", ["python", "-c", HUGE, JUNIT], f"it has {FIVE_HUNDRED} bytes, more than {LARGEST}"),
+    Case("500 MB of coverage", ["python", "-c", f"{HUGE}; open('{JUNIT}', 'w').write({PASSED!r})", "/reports/coverage.xml"], ""),
+    Case("none", ["true"], "pytest ended with 0 and left no report"),
+    Case("killed", ["sh", "-c", "kill -9 $$"], "pytest exited with 137"),
+)  # fmt: skip
+
+
+async def tested(case: Case) -> Suite:
+    """A run of a pytest that is the case's command."""
+    async with dagger.connection():
+        found = await project.read(dagger.dag.directory().with_new_file("tests/unit/test_a.py", ""))
+        fake = f"import os\nos.execvp({case.command[0]!r}, {case.command!r})\n"
+        container = steps.python().with_new_file("/src/pytest.py", fake).with_new_file("/reports/.keep", "")
+        return await pytests.suite(pytests.Run("unit", ("tests/unit",), covered=True), container, found)
+
+
+@pytest.mark.parametrize("case", RUNS, ids=lambda case: case.name)
+def test_a_test_report_that_is_broken_proves_nothing(case: Case, session: int):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    done = anyio.run(tested, case)
+    assert case.says in done.wrong, done.wrong
+    assert bool(done.wrong) == bool(case.says)
+    assert "coverage" not in done.figures, "the gate then reads *not measured*"
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) < 300 * 1024, "kB that our own process grew by"
+    assert high_water(session) < 600 * 1024, "kB that the engine ever had"
 
 
 def high_water(pid: int) -> int:

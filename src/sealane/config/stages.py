@@ -20,7 +20,9 @@ ImageScanner = Literal["trivy", "snyk"]
 
 
 class LintConfig(Model):
-    """What lint runs, of it what has files to look at. `args` replaces a tool's arguments; `paths` is the own code."""
+    """What lint runs, of it what has files to look at. `args` replaces a tool's arguments; `paths` is the own code.
+    `timeout` (seconds) bounds each tool.
+    """
 
     tools: tuple[LintTool, ...] = (
         "black", "isort", "flake8", "pylint", "mypy", "bandit", "eslint", "prettier", "hadolint", "actionlint", "zizmor",
@@ -29,6 +31,7 @@ class LintConfig(Model):
     args: dict[LintTool, tuple[str, ...]] = {}
     paths: tuple[Inside, ...] = ()
     requirements: tuple[Inside, ...] | None = None
+    timeout: int = Field(default=900, ge=1)
 
 
 class MatrixConfig(Model):

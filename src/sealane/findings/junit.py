@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
+from sealane.errors import ReportUnreadable
 from sealane.findings import xml
 from sealane.findings.model import Test, TestOutcome
 
@@ -28,7 +29,11 @@ _TAGS = {
 
 def read(text: str, suite: str) -> list[Test]:
     """Every test case in a report. Raises ReportUnreadable."""
-    return [_test(case, suite) for case in xml.parse(text, f"the JUnit report of {suite}").iter("testcase")]
+    name = f"the JUnit report of {suite}"
+    try:
+        return [_test(case, suite) for case in xml.parse(text, name).iter("testcase")]
+    except ValueError as error:
+        raise ReportUnreadable(f"{name} has no figures: {error}", hint="Look at what wrote it.") from None
 
 
 def _test(case: ET.Element, suite: str) -> Test:

@@ -125,3 +125,10 @@ def test_a_formatter_says_how_to_fix_what_it_found():
     row = {"test_id": "B602", "issue_severity": "LOW", "issue_text": "m", "filename": "a.py", "line_number": 1}
     text = json.dumps({"results": [{**row, "more_info": "https://bandit.example/B602"}]})
     assert lint.bandit(text)[0].fix == "see https://bandit.example/B602"
+
+
+def test_entities_in_a_report_of_coverage_are_refused_at_once():
+    laughs = "".join(f'<!ENTITY {b} "{f"&{a};" * 10}">' for a, b in zip("abcdefghi", "bcdefghij", strict=True))
+    text = f'<!DOCTYPE coverage [<!ENTITY a "ha">{laughs}]><coverage><source>&j;</source></coverage>'
+    with pytest.raises(ReportUnreadable, match="declares entities"):
+        coverage.files(text)

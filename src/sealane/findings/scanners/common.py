@@ -28,7 +28,7 @@ class Said:
 
 
 def unreadable(tool: str, why: str) -> ReportUnreadable:
-    return ReportUnreadable(f"{tool}'s report can't be read: {why}", hint="Look at the log of scan.")
+    return ReportUnreadable(f"{tool}'s report can't be read: {why}", hint="Look at the tool's log.")
 
 
 def parse(text: str, tool: str, reader: Callable[[Any], Said]) -> Said:

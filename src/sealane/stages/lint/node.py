@@ -72,7 +72,7 @@ async def _one(name: LintTool, project: Project) -> Part:
     except steps.CannotRunError as error:
         return cannot_run(name, error)
     tool = NODE_TOOLS[name]
-    part = await executed(name, tool, container, words, project.config.gates)
+    part = await executed(name, tool, container, words, project.config)
     if name == "prettier" and not part.clean:
         part = await _placed(part, name, container, project)
     return replace(part, findings=tuple(_moved(finding, project) for finding in part.findings))

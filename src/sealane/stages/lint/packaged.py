@@ -73,7 +73,7 @@ async def _one(name: LintTool, container: dagger.Container | steps.CannotRunErro
         container = container.with_env_variable("MYPY_CACHE_DIR", "/tmp/mypy")  # noqa: S108 - inside the container
     container = container.with_mounted_directory(steps.SOURCE, project.source)
     words = [*tool.command, *arguments(name, tool, project)]
-    part = await executed(name, tool, container, words, project.config.gates)
+    part = await executed(name, tool, container, words, project.config)
     if name == "hadolint":
         part = await _without_heredocs(part, project)
     return replace(part, notes=(*part.notes, *notes))

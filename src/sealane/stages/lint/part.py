@@ -17,7 +17,7 @@ from sealane.stages.scanners import scanned
 if TYPE_CHECKING:
     import dagger
 
-    from sealane.config.gates import GatesConfig
+    from sealane.config import Config
 
 LOGS = "logs/lint"
 
@@ -46,12 +46,19 @@ def cannot_run(name: str, error: steps.CannotRunError) -> Part:
     return Part(name, clean=False, report=log(name, error.log or error.message), broken=error.message)
 
 
-async def executed(name: str, tool: Tool, container: dagger.Container, words: list[str], gates: GatesConfig) -> Part:
-    """Run a tool to its end and read what it says."""
+async def executed(name: str, tool: Tool, container: dagger.Container, words: list[str], config: Config) -> Part:
+    """Run a tool to its end, which comes within `lint.timeout`, and read what it says."""
     report = report_of(name, tool)
     path = f"{steps.REPORTS}/{report}"
-    done = await steps.attempt(container, words, stdout=path if tool.printed else "")
+    limited = ["timeout", "-k", "10", str(config.lint.timeout), *words]
+    done = await steps.attempt(container, limited, stdout=path if tool.printed else "")
     directory = log(name, done.stderr if tool.printed else done.output)
+    if done.exit_code == 124:
+        return Part(
+            name, clean=False, report=directory, broken=f"stopped after {config.lint.timeout} s (`lint.timeout`)"
+        )
+    if done.exit_code in {128 + 9, -9}:
+        return Part(name, clean=False, report=directory, broken="killed")
     out = done.stdout
     if report and done.exit_code in tool.exits:
         file = done.container.file(path)
@@ -64,7 +71,7 @@ async def executed(name: str, tool: Tool, container: dagger.Container, words: li
         return _crashed(name, done, directory)
     try:
         if tool.measure is not None:
-            measured = tool.measure(out, gates)
+            measured = tool.measure(out, config.gates)
             return Part(name, not measured.findings, directory, measured.findings, figures=measured.figures)
         findings = tuple(dict.fromkeys(tool.read(out, done.stderr)))  # some look at a file for each way to it
     except ReportUnreadable as error:

@@ -10,6 +10,7 @@ from sealane import services
 from sealane.errors import ReportUnreadable
 from sealane.findings import Test, TestOutcome, locust
 from sealane.stages import steps
+from sealane.stages.scanners import scanned
 from sealane.stages.test import application, suites
 from sealane.stages.test.suites import NAME, Suite
 
@@ -78,8 +79,10 @@ def _command(project: Project, url: str) -> list[str]:
 
 async def _measured(done: steps.Executed) -> Suite:
     left = await done.container.directory(steps.REPORTS).entries()
-    text = await done.container.file(f"{steps.REPORTS}/{_STATS}").contents() if _STATS in left else ""
     try:
+        text = (
+            await scanned.text_of(done.container.file(f"{steps.REPORTS}/{_STATS}"), "Locust") if _STATS in left else ""
+        )
         load = locust.read(text)
     except ReportUnreadable as error:
         notes = (f"the end of Locust's log:\n{steps.last_lines(done.output)}",)

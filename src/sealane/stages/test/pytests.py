@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sealane.errors import ReportUnreadable
 from sealane.findings import Test, TestOutcome, coverage, junit
 from sealane.stages import steps
+from sealane.stages.scanners import scanned
 from sealane.stages.test import suites
 from sealane.stages.test.suites import Suite
 
@@ -70,6 +71,8 @@ async def suite(run: Run, container: dagger.Container, project: Project) -> Suit
         note = f"{run.name}: no tests collected"
         return Suite(run.name, ran=False, log=done.output, slug=run.slug, container=done.container, notes=(note,))
     wrong = _what_is_wrong(run, done, last.done, tests, project)
+    if not wrong and not first.junit:
+        wrong = "pytest ended with 0 and left no report"
     if wrong and not first.tests:
         notes = (*notes, f"the end of the {run.name} log:\n{steps.last_lines(done.output)}")
     return Suite(
@@ -104,7 +107,8 @@ async def _once(run: Run, container: dagger.Container, project: Project, attempt
         command += ["--last-failed", *(["--cov-append"] if run.covered and "--cov-append" not in command else [])]
     done = await steps.attempt(container, suites.bounded(config.limit(run.category), command))
     left = frozenset(await done.container.directory(steps.REPORTS).entries())
-    text = await done.container.file(f"{steps.REPORTS}/{report}").contents() if report in left else ""
+    file = done.container.file(f"{steps.REPORTS}/{report}")
+    text = await scanned.text_of(file, f"pytest ({run.name})") if report in left else ""
     tests = tuple(junit.read(text, run.name)) if text else ()
     if suites.ran_out(done):
         tests = (*tests, _stopped(run, done, project))
@@ -164,7 +168,7 @@ async def _figures(outcome: _Outcome) -> dict[str, float]:
     if "coverage.xml" not in outcome.left:
         return {}
     try:
-        text = await outcome.done.container.file(f"{steps.REPORTS}/coverage.xml").contents()
+        text = await scanned.text_of(outcome.done.container.file(f"{steps.REPORTS}/coverage.xml"), "coverage")
         return {"coverage": coverage.percent(text)}
     except ReportUnreadable:
         return {}  # the gate then reads *not measured*
