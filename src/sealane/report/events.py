@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LABEL = "sealane.stage"
+# What bounds a tool in time says nothing of what the step is.
+_LIMIT = re.compile(r"^timeout (?:-\S+ (?:[A-Z]+ |\d+ )?)*\d+ ")
 _UNSAFE = re.compile(r"[^A-Za-z0-9]+")
 _ORIGINS = {"store", "registry", "catalog"}
 
@@ -49,6 +51,7 @@ class _Seen:
     def step(self, event: dict[str, Any]) -> _Step:
         key = str(event.get("key", ""))
         name = str(event.get("command") or event.get("name") or "").removeprefix("withExec ")
+        name = _LIMIT.sub("", name)
         step = self.steps.setdefault(key, _Step(key, name))
         step.name = step.name or name
         if step.begun is None and isinstance(event.get("time"), int | float):

@@ -35,18 +35,18 @@ def label(stage):
 EVENTS = [
     {"kind": "image", "ref": "python:3.11-slim", "origin": "catalog", "digest": "sha256:1"},
     {"kind": "image", "ref": "python:3.11-slim", "origin": "store", "digest": "sha256:1"},
-    {"kind": "cache", "key": "k1", "name": "black --check", "verdict": "miss", "labels": label("lint")},
-    {"kind": "step-start", "key": "k1", "name": "black --check", "labels": label("lint")},
+    {"kind": "cache", "key": "k1", "name": "timeout -k 5 9 black --check", "verdict": "miss", "labels": label("lint")},
+    {"kind": "step-start", "key": "k1", "name": "timeout -k 5 9 black --check", "labels": label("lint")},
     {"kind": "log", "key": "k1", "stream": "stdout", "text": "would reformat\n", "labels": label("lint")},
     {
         "kind": "step-end",
         "key": "k1",
-        "name": "black --check",
+        "name": "timeout -k 5 9 black --check",
         "seconds": 1.25,
         "exit_code": 1,
         "labels": label("lint"),
     },
-    {"kind": "cache", "key": "k1", "name": "black --check", "verdict": "hit", "labels": label("lint")},
+    {"kind": "cache", "key": "k1", "name": "timeout -k 5 9 black --check", "verdict": "hit", "labels": label("lint")},
     {"kind": "cache", "key": "k2", "name": "pytest tests", "verdict": "hit", "labels": label("test")},
     {
         "kind": "service-start",
