@@ -100,12 +100,15 @@ class EventWriter:
 
 
 async def _serve(options: argparse.Namespace, events: Events) -> None:
+    from sealane_engine import confined
     from sealane_engine.preflight import check
     from sealane_engine.sandbox.ids import ROOT_RANGE, ROOTLESS_RANGE
     from sealane_engine.session import Options, open_engine
 
     check(options.home)
     rootless = not _maps_all_ids()
+    if not rootless:
+        await confined.check(options.home, ROOT_RANGE)
     settings = Options(
         home=options.home.absolute(),
         workdir=options.workdir.absolute(),

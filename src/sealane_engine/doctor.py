@@ -16,7 +16,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from sealane_engine import preflight, trial
+from sealane_engine import confined, preflight, trial
 from sealane_engine.sandbox import emulation
 from sealane_engine.sandbox.ids import ROOT_RANGE, IdRange
 
@@ -204,10 +204,10 @@ def _closed_switch(root: Path) -> str:
 
 
 def in_container(root: Path) -> bool:
-    """Whether this machine is itself a container of Docker's or Podman's, or a Kubernetes pod."""
+    """Whether this machine is itself a container of Docker's or Podman's, a Kubernetes pod, or confined like one."""
     if (root / ".dockerenv").exists() or (root / "run/.containerenv").exists():
         return True
-    return (root / "var/run/secrets/kubernetes.io").exists()
+    return (root / "var/run/secrets/kubernetes.io").exists() or confined.suspected(root)
 
 
 def seccomp(root: Path) -> Probe:

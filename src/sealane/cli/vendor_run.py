@@ -40,6 +40,7 @@ def run_here(options: Options, guard: Guard, config: CiConfig, *, asked: str, on
         return 0
     vendor = detect(options.environ)
     voice = vendor.voice if vendor else SILENT
+    Path(OUT, "run.json").unlink(missing_ok=True)  # of an earlier run, or in the repository: no result of this one
     code = 0
     name = (only or work).replace("-", "_")
     if voice.opened:

@@ -16,6 +16,7 @@ from sealane.errors import ConfigError
 from sealane.vendors.model import Context, Event
 from sealane.vendors.render import FILES, render
 from sealane.vendors.rules import RULES, Work, work_for
+from sealane.vendors.table import VENDORS
 
 PUSH, REQUEST = Event.PUSH, Event.PULL_REQUEST
 ROWS = [
@@ -88,3 +89,10 @@ def test_a_branch_that_runs_nothing_says_so(tmp_path: Path):
         check=True,
     )
     assert "Nothing runs for a push on feature/x" in done.stdout
+
+
+def test_the_docs_have_a_row_for_every_vendor():
+    page = (Path(__file__).parents[3] / "docs/ci.md").read_text()
+    for vendor in VENDORS.values():
+        row = next(line for line in page.splitlines() if line.startswith(f"| {vendor.title} |"))
+        assert row.count("|") == 7
