@@ -72,6 +72,12 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def modules(session: nox.Session) -> None:
+    """Modules that others wrote load: `nox -s modules -- FOLDER...`, where they were checked out."""
+    session.run(sys.executable, "tools/public_modules.py", *session.posargs)
+
+
+@nox.session
 def docs(session: nox.Session) -> None:
     """Every command in the documentation."""
     pytest(session, "tests/e2e/test_docs.py")

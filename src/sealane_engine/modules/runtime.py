@@ -97,18 +97,28 @@ async def _project(ctx: Context, source: ModuleSource) -> Project:
     return read_project(files, config.name)
 
 
+def installations(project: Project) -> list[tuple[str, ...]]:
+    """The commands that install what a module needs, in their order.
+
+    What a lock names is installed as it is; a client of ours comes with what it needs, for a lock has what the client of
+    its own day needed.
+    """
+    steps = []
+    if project.requirements:
+        steps.append((*_PIP, *(("--no-deps",) if project.locked else ()), "-r", f"{META}/requirements.txt"))
+    if not brings_client(project.requirements):
+        steps.append((*_PIP, CLIENT))
+    return steps
+
+
 async def _installed(ctx: Context, project: Project) -> Container:
     """Interpreter, dependencies, dagger-io and the project's metadata."""
     container = await from_image(ctx, Container(), project.image)
     cache = MountCache("/root/.cache/pip", "sealane-modules-pip")
     container = replace(container, mounts=(cache,)).with_config(user="0:0", entrypoint=())
-    steps = []
     if project.requirements:
         container = replace(container, root=_file(container.root, f"{META}/requirements.txt", project.requirements))
-        options = ("--no-deps",) if project.locked else ()
-        steps.append((*_PIP, *options, "-r", f"{META}/requirements.txt"))
-    if not brings_client(project.requirements):
-        steps.append((*_PIP, *(("--no-deps",) if project.locked else ()), CLIENT))
+    steps = installations(project)
     for args in steps:
         container = container.after(make_step(container, args))
     if container.last is not None:

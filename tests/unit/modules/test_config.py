@@ -8,6 +8,7 @@ import pytest
 
 from sealane_engine.errors import InvalidInput
 from sealane_engine.modules.config import Dependency, brings_client, find, parse_config, read_project
+from sealane_engine.modules.runtime import CLIENT, installations
 
 
 def write(folder, **data):
@@ -125,3 +126,29 @@ def test_a_project_that_is_no_toml_says_so():
     with pytest.raises(InvalidInput) as caught:
         read_project({"pyproject.toml": b"["}, "m")
     assert caught.value.reason == "bad-module-project"
+
+
+def test_a_lock_is_installed_as_it_is_and_the_client_with_what_it_needs():
+    lock = b"""
+[[package]]
+name = "m"
+version = "0"
+source = { editable = "." }
+dependencies = [{ name = "dagger-io" }, { name = "rich" }]
+
+[[package]]
+name = "dagger-io"
+version = "0"
+source = { editable = "sdk" }
+
+[[package]]
+name = "rich"
+version = "13.7.1"
+source = { registry = "r" }
+"""
+    project = read_project({"pyproject.toml": b'[project]\nname = "m"\n', "uv.lock": lock}, "m")
+    locked, client = installations(project)
+    assert project.requirements == "rich==13.7.1\n"
+    assert "--no-deps" in locked
+    assert client[-1] == CLIENT
+    assert "--no-deps" not in client
