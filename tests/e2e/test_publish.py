@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 import urllib.request
@@ -135,19 +136,22 @@ def test_it_verifies_against_the_policy(desk: Desk, published: str):
     assert "source-mismatch" in done.stderr
 
 
-def test_its_source_makes_it_again(desk: Desk, published: str):
+def test_its_source_makes_it_again_and_a_package_that_moved_is_named(desk: Desk, published: str):
     verify = ("verify", published, "--key", "cosign.pub", "--rebuild")
     done = desk.sealane(*verify)
     assert done.returncode == 0, done.stderr[-3000:]
     assert "the source makes the same image" in done.stdout
     dockerfile = desk.project / "Dockerfile"
-    dockerfile.write_text(DOCKERFILE + "LABEL more=yes\n")
+    dockerfile.write_text(DOCKERFILE.replace("six==1.17.0", "six==1.16.0") + "LABEL more=yes\n")
     try:
         done = desk.sealane(*verify)
     finally:
         dockerfile.write_text(DOCKERFILE)
     assert done.returncode == 1
     assert "the source here makes sha256:" in done.stderr
+    assert "package pypi/six: 1.17.0 → 1.16.0" in done.stderr
+    assert 'configuration config.Labels.more: none → "yes"' in done.stderr
+    assert re.search(r"changed '/\S+/six\.py' \(content", done.stderr), done.stderr[-3000:]
 
 
 @pytest.mark.needs("cosign")

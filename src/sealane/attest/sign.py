@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _KEY = "/run/secrets/signing-key"
 _WORK = "/sealane/to-sign"
+_SIGNATURE = "/sealane/signature"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +74,13 @@ async def _by_kms(key: Key, config: PublishConfig, to_sign: dagger.Directory, na
             if found and not variable.startswith("#"):
                 secret = dag.set_secret(f"sealane-kms-{variable}", value)
                 signer = signer.with_secret_variable(variable.strip(), secret)
-    command = [
-        "cosign", "sign-blob", "--key", key.kms, "--yes", "--tlog-upload=false", "--use-signing-config=false",
-        "--new-bundle-format=false", "--output-signature=/sealane/signature", f"{_WORK}/{name}",
-    ]  # fmt: skip
-    return Signature((await signer.with_exec(command).file("/sealane/signature").contents()).strip())
+    done = signer.with_exec(list(kms_command(key.kms, f"{_WORK}/{name}", _SIGNATURE)))
+    return Signature((await done.file(_SIGNATURE).contents()).strip())
+
+
+def kms_command(key: str, blob: str, signature: str) -> tuple[str, ...]:
+    """What makes a file with the signature (base64) of a file, with a key that a KMS keeps. Nothing is published."""
+    return (
+        "cosign", "sign-blob", "--key", key, "--yes", "--tlog-upload=false", "--use-signing-config=false",
+        "--new-bundle-format=false", f"--output-signature={signature}", blob,
+    )  # fmt: skip

@@ -5,10 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import subprocess
 import sys
-from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 
 from sealane.attest import keys, registry, verify
@@ -30,7 +27,7 @@ def run(options: Options, words: list[str]) -> int:
     parser.add_argument("--key", type=Path, help="the public key (default: `verify.key`)")
     parser.add_argument("--builder", help="the builder's id (default: `verify.builder`)")
     parser.add_argument("--source", help="a pattern for the source's repository (default: `verify.source`)")
-    parser.add_argument("--rebuild", action="store_true", help="build this folder's image too, and compare the digests")
+    parser.add_argument("--rebuild", action="store_true", help="build this folder's image too, and name what differs")
     parser.add_argument("-j", "--json", action="store_true", help="the verdict as JSON")
     arguments = parser.parse_args(words)
     project = own.project()
@@ -38,7 +35,8 @@ def run(options: Options, words: list[str]) -> int:
     given = {name: getattr(arguments, name) for name in ("builder", "source") if getattr(arguments, name)}
     policy = policy.model_copy(update=given)
     key = _key(arguments.key, policy, project)
-    verdict = asyncio.run(_verify(registry.address(arguments.ref), key, policy))
+    where = registry.address(arguments.ref)
+    found, verdict = asyncio.run(_verify(where, key, policy))
     _show(verdict, as_json=arguments.json)
     if not verdict.passed:
         reasons = ", ".join(dict.fromkeys(each.reason for each in verdict.problems))
@@ -46,47 +44,20 @@ def run(options: Options, words: list[str]) -> int:
             f"{arguments.ref} is not what the policy asks for: {reasons}", reason=verdict.problems[0].reason
         )
     if arguments.rebuild:
-        _compare(verdict, _rebuilt(verdict, project, options.environ))
+        from sealane.cli import rebuild
+
+        rebuild.compare(rebuild.Rebuild.of(verdict, project, options.environ), found, verdict, where)
     return 0
 
 
-def _rebuilt(verdict: verify.Verdict, project: Path, environ: Mapping[str, str]) -> str:
-    """The digest of the image that the project makes now, for the commit and time that the provenance names."""
-    facts = dict(verdict.facts)
-    repository, _, commit = facts.get("source", "").rpartition("@")
-    when = datetime.fromisoformat(facts["time"]) if facts.get("time") else None
-    context: dict[str, str | int] = {"repository": repository, "commit": commit, "branch": facts.get("ref", "")}
-    context |= {"committed": int(when.timestamp())} if when else {}
-    own_module = own.completed([], source=False)
-    command = [
-        sys.executable, "-P", "-m", "sealane", "call", *own_module, "--source", str(project), "--context",
-        json.dumps(context), "build", "digest",
-    ]  # fmt: skip
-    done = subprocess.run(command, env=dict(environ), stdout=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        raise NotVerified(
-            "the image can't be built again: see above", reason="rebuild-failed", hint="Nothing was compared."
-        )
-    return done.stdout.strip()
-
-
-def _compare(verdict: verify.Verdict, made: str) -> None:
-    if made == verdict.digest:
-        print("✔ the source makes the same image")
-        return
-    source = dict(verdict.facts).get("source", "")
-    raise NotVerified(
-        f"{verdict.digest} was published, and the source here makes {made}",
-        reason="rebuild-differs",
-        hint=f"Is this {source}? Compare the SBOMs: packages may have moved on.",
-    )
-
-
-async def _verify(where: registry.Address, key: keys.PublicKey, policy: VerifyConfig) -> verify.Verdict:
+async def _verify(
+    where: registry.Address, key: keys.PublicKey, policy: VerifyConfig
+) -> tuple[verify.Found, verify.Verdict]:
     known = await credentials.find(where.host)
     login = registry.Login(known.user, known.password) if known and known.password else None
     async with registry.Repository(where, login) as repository:
-        return verify.judge(await verify.fetch(repository), key, policy)
+        found = await verify.fetch(repository)
+        return found, verify.judge(found, key, policy)
 
 
 def _key(given: Path | None, policy: VerifyConfig, project: Path) -> keys.PublicKey:

@@ -41,7 +41,7 @@ class PublishConfig(Model):
     registry: str = ""
     name: str = ""
     builder: str = ""
-    kms: str = ""
+    kms: str = Field(default="", pattern=r"^$|^[a-z0-9+-]+://\S+$")
     cosign: str = ""
 
 

@@ -7,6 +7,7 @@ all (name, connection or TLS, within two seconds, tried once); a registry that a
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from sealane_engine.images.pins import Pin
     from sealane_engine.images.remote import Remote
     from sealane_engine.oci.credentials import Credentials
+    from sealane_engine.oci.hosts import Host
     from sealane_engine.oci.patience import Patience
     from sealane_engine.oci.reference import Reference
     from sealane_engine.sandbox.emulation import Emulators
@@ -62,10 +64,17 @@ class Images:
         return Catalog(self._store, self._events, self._run, self._emulators)
 
     @cached_property
+    def hosts(self) -> Mapping[str, Host]:
+        """How registries are reached. Raises InvalidInput (`bad-engine-config`)."""
+        from sealane_engine.oci.hosts import default_path, read
+
+        return read(default_path(os.environ))
+
+    @cached_property
     def _remote(self) -> Remote:
         from sealane_engine.images.remote import Remote
 
-        return Remote(self._store, live=self.pins.live, patience=self.patience)
+        return Remote(self._store, live=self.pins.live, patience=self.patience, hosts=self.hosts)
 
     async def resolve(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sealane_engine.errors import ImageError, NotFound
@@ -12,15 +13,19 @@ from sealane_engine.images.config import check_config
 from sealane_engine.images.flight import Flights
 from sealane_engine.images.image import Image, LayerSource
 from sealane_engine.images.load import MAX_JSON_BYTES, MAX_NESTING, choose, entries_of
+from sealane_engine.images.mirrored import Mirrored
 from sealane_engine.images.unpack import diff_ids, keep_blob, unpack_layer
 from sealane_engine.oci import chains, manifest
 from sealane_engine.oci import descriptor as descriptors
+from sealane_engine.oci.hosts import Host
 from sealane_engine.oci.registry import Manifest, Registry, Unreachable
 from sealane_engine.oci.streams import CHUNK
 from sealane_engine.store.disk import guarded
 from sealane_engine.store.tree import Tree
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sealane_engine.oci.credentials import Credentials
     from sealane_engine.oci.descriptor import Descriptor
     from sealane_engine.oci.patience import Patience
@@ -45,9 +50,17 @@ _LAYERS = frozenset(
 class Remote:
     """Asks registries, each at most once while it is down; keeps what they gave. `live`: asks for every tag, always."""
 
-    def __init__(self, store: Store, *, live: bool = False, patience: Patience | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        live: bool = False,
+        patience: Patience | None = None,
+        hosts: Mapping[str, Host] | None = None,
+    ) -> None:
         self._store, self._live, self._patience = store, live, patience
-        self._registries: dict[tuple[str, Credentials | None], Registry] = {}
+        self._hosts = hosts or {}
+        self._registries: dict[tuple[str, Credentials | None], Registry | Mirrored] = {}
         self._down: dict[str, str] = {}
         self._resolving: Flights[Image] = Flights()
         self._blobs: Flights[None] = Flights()
@@ -83,14 +96,26 @@ class Remote:
             ) from problem
         return await self._image(registry, ref, platform, found)
 
-    def _registry(self, host: str, login: Credentials | None) -> Registry:
-        down = self._down.get(host) or self._down_for_others(host)
+    def _registry(self, host: str, login: Credentials | None) -> Registry | Mirrored:
+        settings = self._hosts.get(host, Host())
+        down = "" if settings.mirrors else self._down.get(host) or self._down_for_others(host)
         if down:
             raise Unreachable(down)
         key = host, login
         if key not in self._registries:
-            self._registries[key] = Registry(host, login, self._patience)
+            origin = Registry(host, login, self._patience, settings)
+            self._registries[key] = Mirrored(list(map(self._mirror, settings.mirrors)), origin)
+            if not settings.mirrors:
+                self._registries[key] = origin
         return self._registries[key]
+
+    def _mirror(self, address: str) -> tuple[Registry, str]:
+        """A mirror, and the path that goes before a repository's name there. It gets its own credentials, nobody else's."""
+        name, _, path = address.rpartition("://")[2].strip("/").partition("/")
+        settings = self._hosts.get(name, Host())
+        if address.startswith("http://"):
+            settings = replace(settings, http=True)
+        return Registry(name, None, self._patience, settings), f"{path}/" if path else ""
 
     def _down_for_others(self, host: str) -> str:
         """What an earlier engine found a moment ago."""
@@ -105,7 +130,7 @@ class Remote:
             self._store.put_memo("registry-down", host, f"{time.time():.0f} {why}")
         self._down[host] = why
 
-    async def _manifest(self, registry: Registry, ref: Reference, platform: str) -> Manifest:
+    async def _manifest(self, registry: Registry | Mirrored, ref: Reference, platform: str) -> Manifest:
         found = await registry.manifest(ref.path, ref.identifier)
         for _ in range(MAX_NESTING):
             if found.media_type not in manifest.INDEXES:
@@ -116,7 +141,7 @@ class Remote:
             raise ImageError(f"{ref}: {found.media_type or 'its answer'} is no image manifest", reason="bad-manifest")
         return found
 
-    async def _image(self, registry: Registry, ref: Reference, platform: str, found: Manifest) -> Image:
+    async def _image(self, registry: Registry | Mirrored, ref: Reference, platform: str, found: Manifest) -> Image:
         described = descriptors.parse(found.body.get("config"))
         named = found.body.get("layers") or []
         if not isinstance(named, list):
@@ -206,12 +231,12 @@ class Remote:
                     hint="make the registry reachable: the image was resolved, its layers are not here yet",
                 ) from problem
 
-    async def _fetch(self, registry: Registry, repository: str, blob: Descriptor) -> None:
+    async def _fetch(self, registry: Registry | Mirrored, repository: str, blob: Descriptor) -> None:
         """Bring a blob into the store: one download for everyone who wants it."""
         if not self._store.has_blob(blob.digest):
             await self._blobs.join(blob.digest, lambda: self._fetch_once(registry, repository, blob))
 
-    async def _fetch_once(self, registry: Registry, repository: str, blob: Descriptor) -> None:
+    async def _fetch_once(self, registry: Registry | Mirrored, repository: str, blob: Descriptor) -> None:
         staging = await asyncio.to_thread(self._store.staging)
         try:
             path = staging.path / "download"

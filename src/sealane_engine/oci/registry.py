@@ -10,7 +10,6 @@ import asyncio
 import ipaddress
 import json
 import re
-import ssl
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -20,6 +19,7 @@ from sealane_engine.errors import ImageError, NotFound
 from sealane_engine.oci import credentials as docker_credentials
 from sealane_engine.oci import manifest, patience
 from sealane_engine.oci.hashed import HashedFile
+from sealane_engine.oci.hosts import Host
 from sealane_engine.oci.patience import ATTEMPTS, Patience
 
 if TYPE_CHECKING:
@@ -60,16 +60,24 @@ class Manifest:
 class Registry:
     """A registry host. Close it when done. `credentials` override what Docker's configuration has."""
 
-    def __init__(self, host: str, credentials: Credentials | None = None, patient: Patience | None = None) -> None:
+    def __init__(
+        self,
+        host: str,
+        credentials: Credentials | None = None,
+        patient: Patience | None = None,
+        settings: Host | None = None,
+    ) -> None:
         self.host = host
         self.patience = patient or Patience()
+        self._settings = settings or Host()
         self._loopback = is_loopback(host)
         self._credentials = credentials
         self._asked_docker = credentials is not None
         self._tokens: dict[str, str] = {}
         self._http: httpx.AsyncClient | None = None
         name = "registry-1.docker.io" if host == "docker.io" else host
-        self._base = f"{'http' if self._loopback else 'https'}://{name}"
+        self._plain = self._loopback or self._settings.http
+        self._base = f"{'http' if self._plain else 'https'}://{name}"
 
     async def close(self) -> None:
         if self._http is not None:
@@ -239,8 +247,7 @@ class Registry:
             # socket of asyncio gives as much as this.
             httpcore.AsyncHTTP11Connection.READ_NUM_BYTES = READ_BYTES
             self._http = httpx.AsyncClient(
-                # The machine's own trust, not a list that a package brings.
-                verify=ssl.create_default_context(),
+                verify=self._settings.context(),
                 timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
                 follow_redirects=False,
                 headers={"User-Agent": "sealane"},
@@ -347,7 +354,7 @@ class Registry:
         """Refuse to be sent where a public registry has no business: plain HTTP, files, this machine, link-local hosts."""
         parts = urlsplit(url)
         host = parts.hostname or ""
-        allowed = parts.scheme == "https" or (parts.scheme == "http" and self._loopback)
+        allowed = parts.scheme == "https" or (parts.scheme == "http" and self._plain)
         if allowed and not self._loopback:
             try:
                 address = ipaddress.ip_address(host)

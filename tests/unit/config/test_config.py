@@ -54,3 +54,16 @@ def test_a_wrong_value_says_why(text, reason):
     with pytest.raises(ConfigError) as caught:
         parse(text)
     assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("kms", "fits"), [("hashivault://release", True), ("awskms:///alias/x", True), ("", True), ("cosign.key", False)]
+)
+def test_a_kms_key_is_named_by_its_scheme(kms, fits):
+    text = f'[publish]\nkms = "{kms}"\n'
+    if fits:
+        assert parse(None, text).publish.kms == kms
+        return
+    with pytest.raises(ConfigError) as caught:
+        parse(None, text)
+    assert caught.value.reason == "bad-value"

@@ -51,7 +51,7 @@ class Registry:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             request = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[0]
             path = request.split()[1]
-            kind, _, name = path.removeprefix("/v2/app/").partition("/")
+            kind, _, name = path.partition("/app/")[2].partition("/")
             self.asked[path] += 1
             if kind == "blobs":
                 self.blob_wanted.set()
@@ -301,6 +301,61 @@ def test_what_was_pulled_is_used_when_its_registry_is_gone(other_store, events, 
         return await images.resolve(ref)
 
     assert run(other_store, events, archive, action).origin == "store"
+
+
+def _with_mirrors(monkeypatch, tmp_path, **registries):
+    folder = tmp_path / "config/dagger"
+    folder.mkdir(parents=True)
+    (folder / "engine.json").write_text(json.dumps({"registries": registries}))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+
+@pytest.mark.parametrize("prefix", ["", "/hub"])
+def test_a_mirror_is_asked_before_the_registry(other_store, events, archive, monkeypatch, tmp_path, prefix):
+    async def action(images, registry):
+        async with Registry(archive) as mirror:
+            _with_mirrors(monkeypatch, tmp_path, **{registry.host: {"mirrors": [f"{mirror.host}{prefix}"]}})
+            await images.unpack(await images.resolve(f"{registry.host}/app:1"))
+            assert mirror.asked[f"/v2{prefix}/app/manifests/1"] == 1
+            assert sum(path.startswith(f"/v2{prefix}/app/blobs/") for path in mirror.asked) == 3
+            assert not registry.asked
+
+    run(other_store, events, archive, action)
+
+
+@pytest.mark.parametrize("wrong", ["gone", "lies", "knows nothing"])
+def test_a_mirror_that_fails_is_passed_over(other_store, events, archive, monkeypatch, tmp_path, wrong):
+    async def action(images, registry):
+        async with Registry(archive) as mirror:
+            _with_mirrors(monkeypatch, tmp_path, **{registry.host: {"mirrors": [mirror.host]}})
+            if wrong == "gone":
+                await mirror.__aexit__()
+            mirror.blobs = {d: b"{}" for d in mirror.blobs if d != mirror.top} if wrong == "lies" else {}
+            image = await images.resolve(f"{registry.host}/app:1")
+            await images.unpack(image)
+            assert image.digest == registry.top
+            assert image.ref.startswith(registry.host)
+            assert registry.asked["/v2/app/manifests/1"] == 1
+
+    run(other_store, events, archive, action)
+
+
+@pytest.mark.parametrize(
+    "registries",
+    [{"a": 1}, {"a": {"mirror": []}}, {"a": {"mirrors": "b"}}, {"a": {"mirrors": [1]}}, {"a": {"http": "yes"}}],
+)
+def test_settings_of_registries_that_make_no_sense_are_named(
+    other_store, events, archive, monkeypatch, tmp_path, registries
+):
+    _with_mirrors(monkeypatch, tmp_path, **registries)
+
+    async def action(images, registry):
+        with pytest.raises(InvalidInput) as caught:
+            await images.resolve(f"{registry.host}/app:1")
+        assert caught.value.reason == "bad-engine-config"
+        assert "engine.json: `registries.a" in caught.value.message
+
+    run(other_store, events, archive, action)
 
 
 def _pins(mode, digest=None, **catalog):

@@ -56,7 +56,7 @@ async def publish(
     login = login_for(ctx, self, target.host) or next(
         (found for each in containers if (found := login_for(ctx, each, target.host))), None
     )
-    registry = Pusher(target.host, login, ctx.engine.images.patience)
+    registry = Pusher(target.host, login, ctx.engine.images.patience, ctx.engine.images.hosts.get(target.host))
     async with AsyncExitStack() as stack:
         stack.push_async_callback(registry.close)
         registry.allow_mounts(mounts)
