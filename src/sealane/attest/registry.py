@@ -36,6 +36,7 @@ INDEXES = frozenset({INDEX, DOCKER_INDEX})
 ACCEPT = f"{INDEX}, {MANIFEST}, {DOCKER_INDEX}, {DOCKER_MANIFEST}"
 
 MAX_BYTES = 64 << 20
+MAX_PAGES = 100
 ATTEMPTS = 4
 MAX_WAIT_SECONDS = 60.0
 _BUSY = frozenset({408, 429, 500, 502, 503, 504})
@@ -202,13 +203,21 @@ class Repository:
         return self._checked(response.content, wanted.digest)
 
     async def referrers(self, digest: str) -> tuple[Descriptor, ...]:
-        """What is attached to an image."""
-        response = await self._ask("GET", f"referrers/{digest}", headers={"Accept": INDEX}, allowed=(200, 404))
-        kind = response.headers.get("content-type", "").partition(";")[0].strip()
-        if response.status_code == httpx.codes.OK and kind == INDEX:
-            return Manifest("", INDEX, b"", _json(response.content)).blobs("manifests")
-        found = await self.manifest(fallback_tag(digest))
-        return found.blobs("manifests") if found and found.is_index else ()
+        """What is attached to an image, all pages of it."""
+        listed: list[Descriptor] = []
+        page = f"referrers/{digest}"
+        for _ in range(MAX_PAGES):
+            response = await self._ask("GET", page, headers={"Accept": INDEX}, allowed=(200, 404))
+            kind = response.headers.get("content-type", "").partition(";")[0].strip()
+            if response.status_code != httpx.codes.OK or kind != INDEX:
+                found = await self.manifest(fallback_tag(digest))
+                return found.blobs("manifests") if found and found.is_index else ()
+            listed += Manifest("", INDEX, b"", _json(response.content)).blobs("manifests")
+            following = response.links.get("next", {}).get("url")
+            if not following:
+                return tuple(listed)
+            page = urljoin(str(response.request.url), following)
+        raise self._failed(f"its list of what is attached to {digest} has no end", "bad-manifest")
 
     # -------------------------------------------------------------- writing
     async def put_blob(self, media_type: str, data: bytes, annotations: Mapping[str, str] | None = None) -> Descriptor:

@@ -70,6 +70,25 @@ def test_one_that_wants_us_to_wait_for_an_hour_is_not_waited_for(answering):
         answering([(429, {"Retry-After": "3600"}, b"")], lambda r: r.manifest("v1"))
 
 
+def page(digit, following=""):
+    listed = {"manifests": [{"mediaType": registry.MANIFEST, "digest": f"sha256:{digit * 64}", "size": 1}]}
+    status, headers, body = ok(json.dumps(listed).encode(), registry.INDEX)
+    return status, headers | ({"Link": f'<{following}>; rel="next"'} if following else {}), body
+
+
+def test_what_is_attached_is_read_to_the_last_page(answering):
+    answers = [page("1", "/v2/a/b/referrers/x?n=2"), page("2", "x?n=3"), page("3")]
+    found, asked = answering(answers, lambda r: r.referrers(DIGEST))
+    assert [each.digest[7] for each in found] == ["1", "2", "3"]
+    assert [path for path, _ in asked][1:] == ["/v2/a/b/referrers/x?n=2", "/v2/a/b/referrers/x?n=3"]
+
+
+def test_a_list_without_end_is_an_error(answering):
+    with pytest.raises(RegistryFailed) as error:
+        answering([page("1", "again")] * registry.MAX_PAGES, lambda r: r.referrers(DIGEST))
+    assert error.value.reason == "bad-manifest"
+
+
 def test_a_login_is_given_to_the_registry_that_asks(answering):
     challenge = (401, {"WWW-Authenticate": 'Basic realm="r"'}, b"")
     found, asked = answering([challenge, ok(b"{}")], lambda r: r.manifest("v1"), registry.Login("me", "pw"))
