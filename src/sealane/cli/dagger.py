@@ -49,7 +49,7 @@ def given(options: Options) -> list[str]:
 
 
 def without_engine(words: list[str]) -> list[str]:
-    """Our own options taken out; for dagger, `--locked` is `--lock frozen` (see `given`)."""
+    """Our own option taken out."""
     kept: list[str] = []
     skip = False
     for word in words:
@@ -57,7 +57,7 @@ def without_engine(words: list[str]) -> list[str]:
             skip = False
         elif word == "--engine":
             skip = True
-        elif not word.startswith("--engine=") and word != "--locked":
+        elif not word.startswith("--engine="):
             kept.append(word)
     return kept
 

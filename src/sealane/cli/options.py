@@ -10,6 +10,7 @@ from sealane.errors import UsageError
 ENGINES = ("embedded", "dagger")
 LOCK = ("disabled", "live", "pinned", "frozen")
 WRAPPERS = ("docker", "kubernetes")  # what `ci generate` knows beside: a Dagger engine, and where it runs
+LOCKED = "--locked"
 PROGRESS = ("auto", "plain", "tty", "dots", "logs", "report")
 
 GLOBAL_FLAGS = (
@@ -19,8 +20,13 @@ GLOBAL_FLAGS = (
     ("engine", "", "string", "Engine to run on (embedded, dagger)", '"embedded"'),
     ("interactive", "i", "bool", "", ""),
     ("interactive-command", "", "string", "", ""),
-    ("lock", "", "string", "What sealane.lock decides (disabled, live, pinned, frozen)", '"pinned"'),
-    ("locked", "", "bool", "Refuse base images that sealane.lock does not pin: --lock=frozen", ""),
+    (
+        "lock",
+        "",
+        "string",
+        "What sealane.lock decides (disabled, live, pinned, frozen; --locked is frozen)",
+        '"pinned"',
+    ),
     ("no-exit", "E", "bool", "", ""),
     ("progress", "", "string", "Progress output format (auto, plain, tty, dots, logs)", '"auto"'),
     ("quiet", "q", "count", "Reduce verbosity (show progress, but clean up at the end)", ""),
@@ -53,7 +59,7 @@ _BOOLS = {
     "--web": "",
     "-E": "",
     "--no-exit": "",
-    "--locked": "locked",
+    LOCKED: "locked",
 }
 
 
@@ -135,11 +141,14 @@ def head(options: Options, words: list[str]) -> tuple[Options, list[str]]:
 
 
 def scan(options: Options, words: list[str]) -> Options:
-    """Read the global options among a verb's words, which stay as they are: they may be a value of another flag."""
+    """Read the global options among a verb's words, which stay as they are: they may be a value of another flag.
+
+    LOCKED is none there: Dagger doesn't know it, so it is a function's own.
+    """
     position = 0
     while position < len(words) and words[position] != "--":
         taken = take(options, words[position:])
-        if taken is not None:
+        if taken is not None and words[position] != LOCKED:
             options = taken.options
         position += taken.words if taken else 1
     return options

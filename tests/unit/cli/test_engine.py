@@ -11,6 +11,7 @@ import pytest
 from sealane.cli import engine
 from sealane.cli.cache import size
 from sealane.cli.main import run
+from sealane.cli.options import Options, head, scan
 from sealane.cli.progress import Plain
 from sealane.cli.rootless import SubIds, subordinate
 from sealane.errors import HostLacks, UsageError
@@ -131,3 +132,38 @@ def test_calling_imports_nothing_heavy():
     environ = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_locked_is_ours_before_the_verb_and_a_functions_own_after_it():
+    assert head(Options(), ["--locked", "call"])[0].lock_mode == "frozen"
+    assert scan(Options(), ["sync", "--locked"]).lock_mode == ""
+    assert scan(Options(), ["sync", "--lock=frozen"]).lock_mode == "frozen"
+    with pytest.raises(UsageError) as caught:
+        scan(Options(), ["--lock", "loose"])
+    assert caught.value.reason == "unknown-lock"
+
+
+@pytest.mark.parametrize(
+    ("mode", "there", "words"),
+    [
+        ("", False, ()),
+        ("", True, ("--lock", "pinned", "--lock-file")),
+        ("pinned", False, ()),
+        ("frozen", True, ("--lock", "frozen", "--lock-file")),
+        ("frozen", False, None),
+        ("live", True, ("--lock", "live")),
+        ("disabled", True, ("--lock", "disabled")),
+    ],
+)
+def test_the_engine_is_told_what_is_pinned(monkeypatch, tmp_path, mode, there, words):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pyproject.toml").touch()
+    if there:
+        (tmp_path / "sealane.lock").touch()
+    options = Options(lock=mode)
+    if words is None:
+        with pytest.raises(UsageError) as caught:
+            engine.lock_words(options)
+        assert caught.value.reason == "no-lock"
+        return
+    assert engine.lock_words(options)[:3] == words
