@@ -6,13 +6,14 @@ What is expected is what `Changeset.Export` of dagger/dagger v0.21.8 (core/chang
 
 from __future__ import annotations
 
+import json
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from .conftest import Client
+from .conftest import Client, Connect
 
 if TYPE_CHECKING:
     import dagger
@@ -93,3 +94,29 @@ def test_a_removed_path_behind_a_link_is_not_followed_out_of_the_directory(clien
     client(work)
     assert (outside / "a").read_text() == "precious"
     assert [path.name for path in outside.iterdir()] == ["a"]
+
+
+# What `dagger` 0.21.8 sends before it asks "Apply changes?" (dagql/idtui/patch.go).
+PREVIEW = """
+query PreviewPatch($changeset: ID!) {
+	changeset: node(id: $changeset) {
+		... on Changeset { diffStats { path oldPath kind addedLines removedLines } }
+	}
+}
+"""
+
+
+def test_daggers_command_line_previews_a_change(connect: Connect):
+    change = f'withNewFile(path:"d/a",contents:"1\\n2\\n"){{changes(from:{_empty(connect)}){{id:sync}}}}'
+    made = connect().ask(f"{{directory{{{change}}}}}")
+    changeset = made["data"]["directory"]["withNewFile"]["changes"]["id"]
+    raw = connect()
+    raw.send_bytes(json.dumps({"query": PREVIEW, "variables": {"changeset": changeset}}).encode())
+    assert raw.answer()["data"]["changeset"]["diffStats"] == [
+        {"path": "d/", "oldPath": None, "kind": "ADDED", "addedLines": 0, "removedLines": 0},
+        {"path": "d/a", "oldPath": None, "kind": "ADDED", "addedLines": 2, "removedLines": 0},
+    ]
+
+
+def _empty(connect: Connect) -> str:
+    return json.dumps(connect().ask("{directory{id}}")["data"]["directory"]["id"])
