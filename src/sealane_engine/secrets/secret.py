@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from sealane_engine.errors import InvalidInput
 
 MAX_BYTES = 128_000
+MAX_PROVIDED_BYTES = 512_000
+"""Of a secret by its URI, as with Dagger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +36,11 @@ class Secrets:
     def mac(self, data: bytes) -> str:
         return "hmac:" + hmac.new(self._key, data, hashlib.sha256).hexdigest()
 
-    def keep(self, name: str, plaintext: bytes) -> str:
+    def keep(self, name: str, plaintext: bytes, limit: int = MAX_BYTES) -> str:
         """Take a plaintext in; the answer is the handle that finds it again (the same for the same name and text)."""
-        if len(plaintext) > MAX_BYTES:
+        if len(plaintext) > limit:
             raise InvalidInput(
-                f"secret {name!r} has {len(plaintext)} bytes, the limit is {MAX_BYTES}",
+                f"secret {name!r} has {len(plaintext)} bytes, the limit is {limit}",
                 reason="secret-too-large",
                 hint="pass a file instead",
             )
@@ -63,5 +65,5 @@ class Secrets:
                 f"{uri[:3]!r}... is no secret's URI", reason="bad-secret-uri", hint="write it as env://NAME"
             )
         plaintext = await read(scheme, rest)
-        handle = self.keep(uri, plaintext)
+        handle = self.keep(uri, plaintext, MAX_PROVIDED_BYTES)
         return Secret(name="", identity=f"cache-key:{cache_key}" if cache_key else handle, handle=handle, uri=uri)

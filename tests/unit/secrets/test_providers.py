@@ -75,6 +75,14 @@ def test_what_is_not_there_is_said(uri: str, expected: str):
     assert reason(uri) == expected
 
 
+def test_a_file_may_be_larger_than_a_text_that_is_given(tmp_path: Path):
+    file = tmp_path / "large"
+    file.write_bytes(bytes(512_000))
+    assert len(plaintext(f"file://{file}")) == 512_000
+    file.write_bytes(bytes(512_001))
+    assert reason(f"file://{file}") == "secret-too-large"
+
+
 def test_a_variable_s_name_is_cut_for_it_may_be_the_secret():
     with pytest.raises(EngineError) as caught:
         plaintext("env://hunter2-hunter2")
