@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from . import sboms
+
 ROOT = Path(__file__).parent.parent.parent
 BIN = Path(sys.executable).parent
 
@@ -69,8 +71,18 @@ def session(environ: dict[str, str], shared_home: Path, monkeypatch: pytest.Monk
 @pytest.fixture
 def sample(tmp_path: Path) -> Path:
     """A copy of the sample service, to be changed at will."""
+    return copy_sample(tmp_path / "sutazai")
+
+
+def copy_sample(folder: Path) -> Path:
     ignore = shutil.ignore_patterns("node_modules", "__pycache__", ".venv", ".env", ".env.test", ".*_cache")
-    return shutil.copytree(ROOT / "examples/sutazai", tmp_path / "sutazai", ignore=ignore)
+    return shutil.copytree(ROOT / "examples/sutazai", folder, ignore=ignore)
+
+
+@pytest.fixture(scope="session")
+def validators(shared_home: Path) -> Path:
+    """Where the programs of sbom-validators.txt are, installed once."""
+    return sboms.installed(shared_home)
 
 
 @pytest.fixture

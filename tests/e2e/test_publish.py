@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import subprocess
-import sys
-import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from ..contract.registry import LocalRegistry, local_registry  # noqa: TID252 - tests are no package
+from ..contract.registry import local_registry  # noqa: TID252 - tests are no package
+from . import sboms
+from .desk import COMMIT, Desk
 
-HERE = Path(__file__).parent
-ROOT = HERE.parent.parent
-COMMIT = "0123456789abcdef0123456789abcdef01234567"
-CONTEXT = {
-    "vendor": "local", "event": "push", "branch": "feature/x", "default_branch": "main", "commit": COMMIT,
-    "committed": 1790000000, "repository": "Owner/Parts",
-}  # fmt: skip
 DOCKERFILE = """\
 FROM python:3.11-slim
 ARG VCS_REF
@@ -42,60 +33,13 @@ bases = ["docker.io/library/python:3.11-slim"]
 pytestmark = [pytest.mark.needs("root", "network", "docker-registry", "skopeo"), pytest.mark.timeout(900)]
 
 
-@dataclass(frozen=True)
-class Desk:
-    """A project, a registry, and a key; commands are run in the project."""
-
-    project: Path
-    registry: LocalRegistry
-    environ: dict[str, str]
-
-    def sealane(self, *words: str, allow: str = "catalog:*") -> subprocess.CompletedProcess[str]:
-        environ = {**self.environ, "SEALANE_ALLOW": allow}
-        return subprocess.run(
-            ["sealane", *words],
-            cwd=self.project,
-            env=environ,
-            capture_output=True,
-            text=True,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-
-    def call(self, *words: str, allow: str = "catalog:*") -> subprocess.CompletedProcess[str]:
-        return self.sealane(
-            "call", "-m", str(ROOT), "--source", ".", "--context", json.dumps(CONTEXT), *words, allow=allow
-        )
-
-    def publish(self, repository: str, *words: str, allow: str = "catalog:*") -> subprocess.CompletedProcess[str]:
-        address = [
-            "--address",
-            f"{self.registry.host}/{repository}",
-            "--registry-service",
-            f"tcp://{self.registry.host}",
-        ]
-        return self.call("build", "publish", *address, "--key", f"file:{self.project}/cosign.key", *words, allow=allow)
-
-    def tags(self, repository: str) -> set[str]:
-        """Those for people: not the ones that hold what is attached."""
-        try:
-            with urllib.request.urlopen(f"http://{self.registry.host}/v2/{repository}/tags/list") as answer:
-                return {tag for tag in json.load(answer)["tags"] or () if not tag.startswith("sha256-")}
-        except urllib.error.HTTPError:
-            return set()
-
-
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory, environ: dict[str, str]) -> Iterator[Desk]:
     project = tmp_path_factory.mktemp("parts")
     (project / "Dockerfile").write_text(DOCKERFILE)
     (project / "pyproject.toml").write_text(SETTINGS)
-    key = ["openssl", "ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", str(project / "cosign.key")]
-    subprocess.run(key, check=True, capture_output=True)
-    public = ["openssl", "pkey", "-in", str(project / "cosign.key"), "-pubout", "-out", str(project / "cosign.pub")]
-    subprocess.run(public, check=True, capture_output=True)
     with local_registry(tmp_path_factory.mktemp("registry")) as registry:
-        yield Desk(project, registry, environ)
+        yield Desk.made(project, registry, environ)
 
 
 @pytest.fixture(scope="module")
@@ -182,24 +126,7 @@ def test_every_material_has_a_digest(desk: Desk, published: str):
 
 
 def test_the_sboms_are_valid_for_the_public_validators(lists: dict[str, Path], validators: Path):
-    spdx, cyclonedx = lists["spdx"], lists["cyclonedx"]
-    for command in (["pyspdxtools", "-i", str(spdx)], ["ntia-checker", "--file", str(spdx)]):
-        done = subprocess.run([validators / command[0], *command[1:]], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stdout + done.stderr
-    script = (
-        "import sys; from cyclonedx.validation.json import JsonStrictValidator; from cyclonedx.schema import SchemaVersion\n"
-        "wrong = JsonStrictValidator(SchemaVersion.from_version(sys.argv[1])).validate_str(sys.stdin.read())\n"
-        "sys.exit(wrong and str(wrong))"
-    )
-    version = json.loads(cyclonedx.read_text())["specVersion"]
-    done = subprocess.run(
-        [validators / "python", "-c", script, version],
-        input=cyclonedx.read_text(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    sboms.must_be_valid(validators, lists["spdx"], lists["cyclonedx"])
 
 
 def test_the_sbom_names_the_packages_that_are_in_the_image(desk: Desk, lists: dict[str, Path]):
@@ -234,16 +161,3 @@ def test_an_image_on_a_base_from_the_catalog_is_neither_published_nor_signed(des
     assert done.returncode != 0
     assert "SEALANE_ALLOW=catalog:" in done.stderr
     assert not (desk.registry.folder / "data/docker/registry/v2/repositories/refused/catalog/_manifests").exists()
-
-
-@pytest.fixture(scope="session")
-def validators(shared_home: Path) -> Path:
-    """The programs of sbom-validators.txt, installed once."""
-    wanted = HERE / "sbom-validators.txt"
-    folder = shared_home / f"validators-{hashlib.sha256(wanted.read_bytes()).hexdigest()[:12]}"
-    if not (folder / "complete").exists():
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
-        pip = [folder / "bin/pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(wanted)]
-        subprocess.run(pip, check=True)
-        (folder / "complete").touch()
-    return folder / "bin"
