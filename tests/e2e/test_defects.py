@@ -22,7 +22,7 @@ them cost few runs; the price is that two defects of a family may not get into e
     where = "app/other.py"      # the file that the report names, when it is not `file` ("": it names none)
     shows = "sarif"             # findings.sarif (left out, this), "junit" (junit.xml), "flaky" (there, as passed only
                                 # when tried again), or "gate" (run.json: `rule` begins the name of a gate that must
-                                # have failed; tool and line mean nothing)
+                                # have failed; tool and line mean nothing), or "warning" (a gate that must warn)
 
 A family's command also runs over the untouched base with the family's configuration: no finding, no failed test, no
 failed gate. A family that can't be told of a clean project says `clean = false` and why.
@@ -49,24 +49,26 @@ ROOT = Path(__file__).parent.parent.parent
 DEFECTS = ROOT / "tests/golden/defects"
 FAMILIES = {file.stem: tomllib.loads(file.read_text()) for file in sorted(DEFECTS.glob("*.toml"))}
 ROWS = [(family, row["name"]) for family, table in FAMILIES.items() for row in table["defect"]]
-SHOWN = ("sarif", "junit", "flaky", "gate")
+SHOWN = ("sarif", "junit", "flaky", "gate", "warning")
 
 
 @dataclass(frozen=True)
 class Found:
-    """What one report says: (tool, rule, file, line) of findings and of failed tests, and the failed gates' names."""
+    """What one report says: (tool, rule, file, line) of findings and of failed tests, and the names of gates that failed and warned."""
 
     sarif: frozenset[tuple[str, str, str, int]]
     junit: frozenset[tuple[str, str, str, int]]
     flaky: frozenset[tuple[str, str, str, int]]
     gate: tuple[str, ...]
+    warning: tuple[str, ...]
     output: str
     out: Path
 
     def has(self, defect: dict[str, Any]) -> bool:
         shows = defect.get("shows", "sarif")
-        if shows == "gate":
-            return any(name.startswith(defect["rule"]) for name in self.gate)
+        if shows in {"gate", "warning"}:
+            names: tuple[str, ...] = getattr(self, shows)
+            return any(name.startswith(defect["rule"]) for name in names)
         row = (defect["tool"], defect["rule"], defect.get("where", defect["file"]), defect["line"])
         rows: frozenset[tuple[str, str, str, int]] = getattr(self, shows)
         return row in rows
@@ -124,11 +126,14 @@ def run(project: Path, out: Path, words: list[str], environ: dict[str, str]) -> 
     said = done.stdout + done.stderr
     assert (out / "run.json").exists(), said[-4000:]
     told = json.loads((out / "run.json").read_text())
-    gates = tuple(gate["name"] for gate in told["gates"] if gate["verdict"] == "failed")
+    failed_gates, warned = (
+        tuple(gate["name"] for gate in told["gates"] if gate["verdict"] == verdict) for verdict in ("failed", "warning")
+    )
     sarif = findings((out / "findings.sarif").read_text())
     summary = (out / "summary.md").read_text()
     failed = cases(out / "junit.xml", "failure", "error")
-    return Found(sarif, failed, cases(out / "junit.xml", "flakyFailure"), gates, summary + said[-4000:], out)
+    flaky = cases(out / "junit.xml", "flakyFailure")
+    return Found(sarif, failed, flaky, failed_gates, warned, summary + said[-4000:], out)
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +161,8 @@ def test_a_seeded_defect_is_found_where_it_is(family: str, name: str, report):
 @pytest.mark.parametrize("family", [name for name, table in FAMILIES.items() if table.get("clean", True)])
 def test_a_clean_project_has_none(family: str, report):
     found = report(family, clean=True)
-    assert (sorted(found.sarif), sorted(found.junit | found.flaky), found.gate) == ([], [], ()), found.output
+    said = (sorted(found.sarif), sorted(found.junit | found.flaky), found.gate, found.warning)
+    assert said == ([], [], (), ()), found.output
 
 
 @pytest.mark.needs("xmllint")

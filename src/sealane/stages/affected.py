@@ -9,7 +9,7 @@ import json
 import posixpath
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sealane.stages import steps
 
@@ -45,6 +45,8 @@ class Tests:
     """`everything` is why all tests run; else only those in `files` do, the frontend's if `frontend`, and those of the
     running application if `application`.
     """
+
+    __test__: ClassVar[bool] = False  # not a pytest class
 
     everything: str = ""
     files: frozenset[str] = frozenset()
