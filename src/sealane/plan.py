@@ -10,7 +10,7 @@ from sealane.config.model import Category
 from sealane.gates import evaluate
 from sealane.pipeline import STAGES
 from sealane.stages import build, declared, dockerfile, image_scan, lint, sbom, scan, started, test, tools
-from sealane.stages.lint import looks, node, table
+from sealane.stages.lint import looks, node, pinned, table
 from sealane.stages.result import not_run
 from sealane.stages.scanners import dependencies
 from sealane.stages.test import matrix, python
@@ -107,10 +107,12 @@ def _linter(name: LintTool, project: Project) -> Part:
     look = tool.looks if ours or looks.node_part(project) else looks.node_part
     if not look(project):
         return Part(name, runs=False, says=_LACKS[look])
-    pinned = (
-        tools.requirement(tool.package) if ours else f"the project's own, else {tools.node_requirement(tool.package)}"
+    version = (
+        pinned.requirement(tool.package, project)
+        if ours
+        else f"the project's own, else {tools.node_requirement(tool.package)}"
     )
-    return Part(name, runs=True, says=f"{pinned}: {' '.join(table.arguments(name, tool, project))}")
+    return Part(name, runs=True, says=f"{version}: {' '.join(table.arguments(name, tool, project))}")
 
 
 async def _test(project: Project) -> list[Part]:

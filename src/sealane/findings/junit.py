@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _PLACE = re.compile(r"^(?P<file>[^\s:][^:\n]*\.\w+):(?P<line>\d+): ?", re.MULTILINE)
 _SYNTAX = re.compile(r'^E\s+File "/src/(?P<file>[^"\n]+)", line (?P<line>\d+)', re.MULTILINE)
+_NOT_COLLECTED = "collection failure"  # all that pytest's message says of a file that it can't import
+_RAISED = re.compile(r"^E\s+(\S.*)$", re.MULTILINE)
 _MOST_OUTPUT = 20_000
 # A flaky test has the element by which Maven's Surefire marks one, and readers of JUnit know it.
 _TAGS = {
@@ -48,6 +50,8 @@ def _test(case: ET.Element, suite: str) -> Test:
         if node is None:
             continue
         message = _first_line(node.get("message") or node.text or "")
+        if message == _NOT_COLLECTED:
+            message = ": ".join((message, *_RAISED.findall(node.text or "")[-1:]))[:500]
         if outcome is TestOutcome.SKIPPED:
             return Test(suite, name, outcome, message, seconds=seconds)
         file, line = _place(node.text or "", case)

@@ -50,6 +50,8 @@ def dependencies(project: Project) -> tuple[str, ...]:
         said = [text for name, each in wanted.items() if (text := of_poetry(name, each))]
     if not said:
         said = ini(project.texts.get("setup.cfg", "")).get("options", "install_requires", fallback="").splitlines()
+    if not said:
+        said = f"\n{project.texts.get('requires.txt', '')}".partition("\n[")[0].splitlines()
     lines = (line.partition(" #")[0].strip() for line in _texts(said))
     return tuple(line for line in lines if line and not line.startswith(("#", "file:")))
 

@@ -45,7 +45,8 @@ _TEST_REQUIREMENTS = (
     "dev-requirements.txt",
     "requirements/dev.txt",
 )
-_READ = ("setup.py", "setup.cfg", "tox.ini", ".coveragerc")  # besides pyproject.toml
+_READ = ("setup.py", "setup.cfg", "tox.ini", ".coveragerc", ".pre-commit-config.yaml")  # besides pyproject.toml
+_BUILT = re.compile(r"^(?:src/)?[^/]+\.egg-info/requires\.txt$")  # what a setup.py said when it last ran
 _MEASURED = re.compile(r"^\s*(?:source|source_pkgs|include)\s*=", re.MULTILINE)
 
 
@@ -212,6 +213,8 @@ async def read(source: dagger.Directory, context: str = "") -> Project:
     config = parse(pyproject, await _contents(source, files, "sealane.toml"))
     python = tuple(sorted(f for f in files if f.endswith(".py")))
     texts = {name: text for name in _READ if (text := await _contents(source, files, name)) is not None}
+    if built := next((f for f in sorted(files) if _BUILT.match(f)), ""):
+        texts["requires.txt"] = await _contents(source, files, built) or ""
     table = tomllib.loads(pyproject) if pyproject else {}
     if "python" not in config.model_fields_set:
         config = config.model_copy(update={"python": pythons.chosen(config.python, pythons.requires(table, texts))})

@@ -85,8 +85,13 @@ def python(config: Config | None = None) -> dagger.Container:
 
 def with_tools(container: dagger.Container, *names: str) -> dagger.Container:
     """Pinned tools in an environment of their own, so that they never meet the project's requirements."""
+    return with_requirements(container, *map(tools.requirement, names))
+
+
+def with_requirements(container: dagger.Container, *requirements: str) -> dagger.Container:
+    """The same for tools whose versions are said."""
     return container.with_exec(["python", "-m", "venv", TOOLS]).with_exec(
-        [f"{TOOLS}/bin/pip", "install", *map(tools.requirement, names)]
+        [f"{TOOLS}/bin/pip", "install", *requirements]
     )
 
 

@@ -112,6 +112,13 @@ def test_junit():
     assert str(err) == "tests.unit.test_a::test_err: no database"
 
 
+def test_a_file_that_cannot_be_imported_says_why():
+    text = "ImportError while importing test module\ntests/test_a.py:5: in <module>\n    from .x import y\nE   ImportError: no x"
+    report = f'<testsuites><testsuite><testcase name="tests.test_a"><error message="collection failure">{text.replace("<", "&lt;")}</error></testcase></testsuite></testsuites>'
+    (test,) = junit.read(report, "unit")
+    assert (test.message, test.file, test.line) == ("collection failure: ImportError: no x", "tests/test_a.py", 5)
+
+
 def test_joined_reports_keep_every_test():
     joined = junit.join({"unit": JUNIT, "integration": JUNIT})
     assert len(junit.read(joined, "x")) == 8

@@ -1,5 +1,7 @@
 """Lint runs every tool to its end and tells what each found."""
 
+from itertools import pairwise
+
 from sealane.findings import Severity
 from sealane.stages import lint
 from sealane.stages.result import Outcome
@@ -49,6 +51,18 @@ def test_tools_that_follow_imports_get_what_the_project_declares(engine_run):
         assert installed == [("-r", "requirements.txt", "httpx>=0.27")]
 
     engine_run(body, **{"pyproject.toml": "[project]\ndependencies = ['httpx>=0.27']\n"})
+
+
+def test_what_is_measured_is_neither_minified_nor_others_nor_a_test(engine_run):
+    async def body(engine, project):
+        await lint.run(project)
+        commands = {s.args[4]: s.args[5:] for s in engine.steps if s.args[:4] == ("timeout", "-k", "10", "900")}
+        lizard, jscpd = commands["lizard"], commands["jscpd"]
+        assert {"*.min.*", "*/vendor/*", "*/tests/*"} <= {b for a, b in pairwise(lizard) if a == "-x"}
+        ignored = next(word for word in jscpd if word.startswith("--ignore=")).removeprefix("--ignore=").split(",")
+        assert {"**/*.min.*", "**/vendor/**", "**/tests/**"} <= set(ignored)
+
+    engine_run(body, **{"backend/tests/__init__.py": ""})
 
 
 def test_what_a_tool_says_twice_is_one_finding(engine_run):

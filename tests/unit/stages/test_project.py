@@ -104,6 +104,8 @@ def test_the_python_is_one_that_the_project_allows(files, python):
         ({"setup.cfg": "[options]\ninstall_requires =\n  a>=1 ; python_version < '4'\n  # why\n  b # so\n"}, ("a>=1 ; python_version < '4'", "b")),
         ({"setup.cfg": "[options]\ninstall_requires = file: requirements.txt\n"}, ()),
         ({"setup.py": ""}, ()),
+        ({"setup.py": "", "x.egg-info/requires.txt": "a>=1\nb\n\n[test]\npytest\n"}, ("a>=1", "b")),
+        ({"setup.py": "", "src/x.egg-info/requires.txt": "[test]\npytest\n"}, ()),
     ],
 )  # fmt: skip
 def test_what_the_code_imports_is_what_its_metadata_says(files, dependencies):

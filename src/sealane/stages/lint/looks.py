@@ -52,6 +52,12 @@ def _is_foreign(path: str) -> bool:
     return ".min." in posixpath.basename(path) or not _VENDORED.isdisjoint(path.split("/")[:-1])
 
 
+def foreign(*, tests: bool = False) -> tuple[str, ...]:
+    """Patterns over whole paths of what is not the project's own, for tools that are told folders; with its tests."""
+    folders = (*sorted(_VENDORED), *(("test", "tests") if tests else ()))
+    return ("*.min.*", *(f"*/{name}/*" for name in folders))
+
+
 def formatted(project: Project) -> tuple[str, ...]:
     """What Prettier formats, relative to the Node part: all of it. Where that is a Python project that has not chosen
     Prettier, its scripts and styles: its templates are no HTML yet, and its documents nobody's to format.

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sealane.stages import declared, steps
-from sealane.stages.lint import narrow
+from sealane.stages.lint import narrow, pinned
 from sealane.stages.lint.part import Part, cannot_run, executed
 from sealane.stages.lint.table import TOOLS, arguments
 
@@ -43,8 +43,8 @@ async def installed(project: Project, names: list[LintTool]) -> dict[LintTool, d
     """
 
     async def made(*some: LintTool) -> dagger.Container:
-        packages = dict.fromkeys(TOOLS[name].package for name in some)
-        base = await steps.installed(steps.with_tools(steps.python(project.config), *packages), "the linters")
+        wanted = dict.fromkeys(pinned.requirement(TOOLS[name].package, project) for name in some)
+        base = await steps.installed(steps.with_requirements(steps.python(project.config), *wanted), "the linters")
         return base.with_env_variable("PATH", _PATH).with_env_variable("RUFF_NO_CACHE", "true")
 
     async def alone(name: LintTool) -> dagger.Container | steps.CannotRunError:

@@ -89,11 +89,30 @@ def _pylint(project: Project) -> Words:
     return (*(() if looks.sets_pylint(project) else _MISTAKES), *own_code(project))
 
 
+def _tests_inside(project: Project) -> bool:
+    """Whether the project's own folders have its tests in them."""
+    inside = (f for f in project.python if any(f.startswith(f"{path}/") for path in own_code(project)))
+    return any({"tests", "test"} & set(f.split("/")[:-1]) for f in inside)
+
+
+def _lizard(project: Project) -> Words:
+    patterns = looks.foreign(tests=_tests_inside(project))
+    return (*(word for pattern in patterns for word in ("-x", pattern)), *_measured(project))
+
+
+def _jscpd(project: Project) -> Words:
+    patterns = looks.foreign(tests=_tests_inside(project))
+    ignored = ",".join(
+        f"**/{pattern.removeprefix('*/').removesuffix('/*')}" + ("/**" if "/" in pattern else "")
+        for pattern in patterns
+    )
+    return ("--format=python,javascript,typescript,jsx,tsx", f"--ignore={ignored}", *_measured(project))
+
+
 def _bandit(project: Project) -> Words:
     """Where a package has its tests in it, bandit would say of each assert that it is one."""
     paths = own_code(project)
-    inside = (f for f in project.python if any(f.startswith(f"{path}/") for path in paths))
-    apart = not project.config.lint.paths and any({"tests", "test"} & set(f.split("/")[:-1]) for f in inside)
+    apart = not project.config.lint.paths and _tests_inside(project)
     return ("-r", *paths, *(("-x", "*/tests/*,*/test/*") if apart else ()))
 
 
@@ -156,7 +175,7 @@ TOOLS: dict[LintTool, Tool] = {
         by_file=True,
     ),
     "lizard": Tool(
-        "lizard", ("lizard", "--csv"), looks.code, _measured, read.nothing,
+        "lizard", ("lizard", "--csv"), looks.code, _lizard, read.nothing,
         ending=".csv", printed=True, by_file=True, measure=quality.lizard,
     ),
     "complexipy": Tool(
@@ -168,7 +187,7 @@ TOOLS: dict[LintTool, Tool] = {
     "jscpd": Tool(
         "jscpd",
         ("jscpd", "--silent", "--no-tips", "--absolute", "--reporters=json", f"--output={steps.REPORTS}"),
-        looks.code, lambda p: ("--format=python,javascript,typescript,jsx,tsx", *_measured(p)), read.nothing,
+        looks.code, _jscpd, read.nothing,
         ending=".json", measure=quality.jscpd,
     ),
 }  # fmt: skip
