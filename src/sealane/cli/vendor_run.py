@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from sealane.cli.options import Options
 from sealane.vendors.context import detect, read
 from sealane.vendors.neutral import neutral
-from sealane.vendors.rules import Work, work_for
+from sealane.vendors.rules import NIGHTLY_TESTS, Work, work_for
 from sealane.vendors.voice import SILENT
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from sealane.vendors.voice import Voice
 
 OUT = "out"
+NIGHTLY = f"{OUT}/nightly-tests"
 _TOOLS = ".sealane-bin"  # where a wrapper puts the `dagger` command line
 
 
@@ -40,7 +41,8 @@ def run_here(options: Options, guard: Guard, config: CiConfig, *, asked: str, on
         return 0
     vendor = detect(options.environ)
     voice = vendor.voice if vendor else SILENT
-    Path(OUT, "run.json").unlink(missing_ok=True)  # of an earlier run, or in the repository: no result of this one
+    for folder in (OUT, NIGHTLY):
+        Path(folder, "run.json").unlink(missing_ok=True)  # of an earlier run, or in the repository: not this one's
     code = 0
     name = (only or work).replace("-", "_")
     if voice.opened:
@@ -51,7 +53,8 @@ def run_here(options: Options, guard: Guard, config: CiConfig, *, asked: str, on
     finally:
         if voice.closed:
             guard.say(voice.closed(name, int(time.time())))
-        tell(guard, voice, options, config.source)
+        for folder in (OUT, NIGHTLY):
+            tell(guard, voice, options, config.source, Path(folder))
     return code
 
 
@@ -60,9 +63,15 @@ def calls(context: Context, source: str, work: str) -> list[list[str]]:
     ahead = [f"--source={source}", f"--context={json.dumps(context.as_json())}"]
     if work == Work.PIPELINE:
         return [[*ahead, "pipeline", f"--output={OUT}"]]
-    # of the rest the report comes first: a verdict that fails must not hide it
-    stage = [*ahead, work, *(["--base=", f"--path={source}"] if work == Work.SECURITY else [])]
-    return [[*stage, "report", f"--output={OUT}"], [*stage, "assert"]]
+    if work != Work.SECURITY:
+        return _reported([*ahead, work], OUT)
+    tests = [*ahead, "test", f"--categories={','.join(NIGHTLY_TESTS)}"]
+    return [*_reported([*ahead, work, "--base=", f"--path={source}"], OUT), *_reported(tests, NIGHTLY)]
+
+
+def _reported(stage: list[str], folder: str) -> list[list[str]]:
+    """A stage's report, then its verdict: one that fails must not hide what was found."""
+    return [[*stage, "report", f"--output={folder}"], [*stage, "assert"]]
 
 
 def _call(options: Options, words: list[str]) -> int:
@@ -74,13 +83,12 @@ def _call(options: Options, words: list[str]) -> int:
     return subprocess.run(command, env=environ, check=False, stdin=subprocess.DEVNULL).returncode
 
 
-def tell(guard: Guard, voice: Voice, options: Options, source: str) -> None:
-    """Say to the vendor what the report in out/ says; nothing where there is none."""
+def tell(guard: Guard, voice: Voice, options: Options, source: str, out: Path) -> None:
+    """Say to the vendor what the report in `out` says; nothing where there is none."""
     from sealane.report.model import RunReport
     from sealane.vendors import gitlab_reports
     from sealane.vendors.results import notes
 
-    out = Path(OUT)
     if not (out / "run.json").is_file():
         return
     report = RunReport.model_validate_json((out / "run.json").read_text(encoding="utf-8"))

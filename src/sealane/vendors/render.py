@@ -43,7 +43,7 @@ PATHS = {
         "out/findings.sarif",
         "out/security-report.json",
     ],
-    "test-results": ["out/htmlcov/", "out/.coverage", "out/*.xml"],
+    "test-results": ["out/htmlcov/", "out/.coverage", "out/*.xml", "out/nightly-tests/"],
     "sbom": ["out/*sbom.spdx.json"],
 }
 

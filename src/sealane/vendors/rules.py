@@ -13,8 +13,12 @@ if TYPE_CHECKING:
     from sealane.config import CiConfig
 
 
+# What takes too long for each push: the nightly run adds them.
+NIGHTLY_TESTS = ("e2e", "performance")
+
+
 class Work(StrEnum):
-    """What a run is for. Its value is the module's function."""
+    """What a run is for. Its value is the module's function; `security` is nightly, so NIGHTLY_TESTS go with it."""
 
     PIPELINE = "pipeline"
     SECURITY = "security"

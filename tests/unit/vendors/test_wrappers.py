@@ -11,7 +11,9 @@ from sealane.cli.main import run
 from sealane.config import CiConfig
 from sealane.config.read import parse
 from sealane.errors import ConfigError, UsageError
+from sealane.vendors.model import Context, Event
 from sealane.vendors.render import FILES, pins, render, shape_of
+from sealane.vendors.rules import Work
 from sealane.vendors.shape import WITHOUT_DOCKER, Shape
 
 ROOT = Path(__file__).parent.parent.parent.parent
@@ -104,12 +106,28 @@ HOSTILE_RUN = {
 def test_what_comes_from_outside_is_one_argument(branch: str, project: Path):
     from sealane.cli.vendor_run import calls
     from sealane.vendors.context import read
-    from sealane.vendors.rules import Work
 
     context = read({**HOSTILE_RUN, "GITHUB_REF_NAME": branch, "GITHUB_EVENT_NAME": "push"}, project)
     (words,) = calls(context, ".", Work.PIPELINE)
     assert [word.partition("=")[0] for word in words] == ["--source", "--context", "pipeline", "--output"]
     assert list(project.iterdir()) == []
+
+
+def test_the_nightly_run_adds_the_tests_that_take_long_and_each_report_comes_before_its_verdict():
+    from sealane.cli.vendor_run import calls
+
+    asked = [
+        [word for word in words if "context" not in word]
+        for words in calls(Context("any", Event.SCHEDULE), ".", Work.SECURITY)
+    ]
+    security = ["--source=.", "security", "--base=", "--path=."]
+    tests = ["--source=.", "test", "--categories=e2e,performance"]
+    assert asked == [
+        [*security, "report", "--output=out"],
+        [*security, "assert"],
+        [*tests, "report", "--output=out/nightly-tests"],
+        [*tests, "assert"],
+    ]
 
 
 SHAPES = [Shape(), Shape(split=True), Shape(engine="kubernetes"), Shape(split=True, engine="kubernetes")]
