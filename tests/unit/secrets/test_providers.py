@@ -222,7 +222,7 @@ def vault(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[str, dict[str,
         def log_message(self, *args: object) -> None: ...
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     for name in ("VAULT_NAMESPACE", "VAULT_CACERT", "VAULT_PATH_PREFIX", "VAULT_APPROLE_ROLE_ID", "VAULT_TOKEN"):
         monkeypatch.delenv(name, raising=False)
