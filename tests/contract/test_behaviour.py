@@ -219,3 +219,14 @@ def test_a_healthcheck_that_never_passes_is_an_error_that_shows_the_log(client: 
     message = str(client(work))
     assert "not healthy" in message
     assert "not ready yet" in message
+
+
+@pytest.mark.parametrize("place", ["with_directory", "with_mounted_directory"])
+def test_a_step_sees_a_directory_that_was_laid_over_itself(client: Client, place: str):
+    async def work(dag: dagger.Client) -> object:
+        before = dag.directory().with_new_file("a/b", "1").with_new_file("c", "2")
+        after = before.with_new_file("c", "3").with_new_file("d", "4").with_directory("/", before)
+        container = getattr(dag.container().from_(IMAGE), place)("/w", after)
+        return await container.with_exec(["grep", "-r", ".", "/w", "--no-filename"]).stdout()
+
+    assert sorted(str(client(work)).split()) == ["1", "2", "4"]

@@ -12,10 +12,16 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Overlay:
-    """Layers, bottom first. With `staging` (a directory with `fs` and `work`) it is writable and `fs` takes the changes."""
+    """Layers, bottom first. With `staging` (a directory with `fs` and `work`) it is writable and `fs` takes the changes.
+
+    A tree that was laid over itself has a layer twice, which the kernel refuses (ELOOP): the upper one hides the other.
+    """
 
     lowers: tuple[str, ...]
     staging: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lowers", tuple(reversed(dict.fromkeys(reversed(self.lowers)))))
 
 
 @dataclass(frozen=True, slots=True)
