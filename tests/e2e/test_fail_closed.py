@@ -170,7 +170,7 @@ RUNS = (
 )  # fmt: skip
 
 
-async def tested(case: Case) -> Suite:
+async def suite_of(case: Case) -> Suite:
     """A run of a pytest that is the case's command."""
     async with dagger.connection():
         found = await project.read(dagger.dag.directory().with_new_file("tests/unit/test_a.py", ""))
@@ -182,7 +182,7 @@ async def tested(case: Case) -> Suite:
 @pytest.mark.parametrize("case", RUNS, ids=lambda case: case.name)
 def test_a_test_report_that_is_broken_proves_nothing(case: Case, session: int):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    done = anyio.run(tested, case)
+    done = anyio.run(suite_of, case)
     assert case.says in done.wrong, done.wrong
     assert bool(done.wrong) == bool(case.says)
     assert "coverage" not in done.figures, "the gate then reads *not measured*"
