@@ -20,8 +20,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 
+# `*` is any text; nothing in it has a meaning in a regular expression but the dot, which `render` escapes.
+TagPattern = Annotated[str, Field(pattern=r"^[\w.*-][\w./*-]*$")]
+
+
 class CiConfig(Model):
     """The wrappers of CI vendors: which pushes (`branches`) and pull requests (to `base`) run; `timeout` in minutes.
+    `tags` are patterns like `v*`; without one no wrapper runs for a tag.
 
     `nightly` is when the security run starts, as cron says it (minute, hour, day, month, weekday; UTC). `environments`
     are what a run that is started by hand can be for, the first by default. `runner_host` is the Dagger engine of
@@ -31,6 +36,7 @@ class CiConfig(Model):
     name: str = "Sealane"
     branches: tuple[Branch, ...] = ("main", "develop")
     base: tuple[Branch, ...] = ("main",)
+    tags: tuple[TagPattern, ...] = ()
     source: Inside = "."
     command: Annotated[str, Field(pattern=r"^[\w./-]*$")] = ""
     timeout: int = Field(default=60, ge=1)

@@ -77,6 +77,7 @@ def render(vendor: str, config: CiConfig, shape: Shape | None = None) -> dict[st
     )
     environment.filters["quoted"] = lambda value: json.dumps(value, ensure_ascii=False)
     environment.filters["single"] = _single
+    environment.filters["regex"] = lambda tag: tag.replace(".", r"\.").replace("/", r"\/").replace("*", ".*")
     environment.filters["ref"] = Job.ref_of
     values = _values(vendor, config, shape)
     return {path: environment.get_template(template).render(values) for path, template in FILES[vendor].items()}
@@ -101,6 +102,7 @@ def _values(vendor: str, config: CiConfig, shape: Shape) -> dict[str, Any]:
         "branches": config.branches,
         "filters": [f"+:{branch}" for branch in config.branches] + ["+:pull/*"],
         "base": config.base,
+        "tags": config.tags,
         "timeout": config.timeout,
         "nightly": config.nightly,
         "clock": [(field, "?" if field == "dayOfWeek" and value == "*" else value) for field, value in clock],

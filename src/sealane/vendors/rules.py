@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal
 
 from sealane.errors import ConfigError
@@ -26,18 +27,18 @@ class Work(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """For this event, this work; where `to` names a key of [tool.sealane.ci], only for the branches that it lists."""
+    """For this event, this work; where `to` names a key of [tool.sealane.ci], only for the branches, or patterns of tags, that it lists."""
 
     event: Event
     work: Work
-    to: Literal["branches", "base", ""] = ""
+    to: Literal["branches", "base", "tags", ""] = ""
 
 
-# A tag starts nothing in the wrappers that are generated: where a project's own trigger does, it is the pipeline's.
+# Without `tags` no wrapper starts for a tag: where a project's own trigger does, it is the pipeline's.
 RULES = (
     Rule(Event.PUSH, Work.PIPELINE, to="branches"),
     Rule(Event.PULL_REQUEST, Work.PIPELINE, to="base"),
-    Rule(Event.TAG, Work.PIPELINE),
+    Rule(Event.TAG, Work.PIPELINE, to="tags"),
     Rule(Event.MANUAL, Work.PIPELINE),
     Rule(Event.SCHEDULE, Work.SECURITY),
 )
@@ -62,4 +63,6 @@ def work_for(context: Context, config: CiConfig, asked: str = "") -> Work | None
     rule = next(rule for rule in RULES if rule.event is context.event)
     target = context.base if rule.event is Event.PULL_REQUEST else context.branch
     wanted = getattr(config, rule.to) if rule.to else ()
+    if rule.event is Event.TAG:
+        return rule.work if not wanted or any(fnmatchcase(context.tag, each) for each in wanted) else None
     return rule.work if not wanted or not target or target in wanted else None

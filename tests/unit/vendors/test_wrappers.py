@@ -13,7 +13,7 @@ from sealane.config.read import parse
 from sealane.errors import ConfigError, UsageError
 from sealane.vendors.model import Context, Event
 from sealane.vendors.render import FILES, pins, render, shape_of
-from sealane.vendors.rules import Work
+from sealane.vendors.rules import Work, work_for
 from sealane.vendors.shape import WITHOUT_DOCKER, Shape
 
 ROOT = Path(__file__).parent.parent.parent.parent
@@ -180,3 +180,31 @@ def test_what_has_no_linux_is_told_as_not_run():
 def test_an_engine_of_wrappers_is_none_to_call(project: Path, capsys: pytest.CaptureFixture[str]):
     assert run(["functions", "--engine", "kubernetes"]) != 0
     assert "unknown engine" in capsys.readouterr().err
+
+
+TAGGED = {
+    "github": 'tags: ["v*", "r/1.*"]',
+    "gitlab": r"$CI_COMMIT_TAG =~ /^(v.*|r\/1\..*)$/",
+    "azure": 'tags: {include: ["v*", "r/1.*"]}',
+    "bitbucket": '"r/1.*": [{step: *pipeline}]',
+    "woodpecker": 'ref: "refs/tags/r/1.*"',
+}
+
+
+@pytest.mark.parametrize("vendor", TAGGED)
+def test_a_wrapper_runs_for_tags_where_they_are_asked_for_and_for_none_else(vendor: str):
+    assert TAGGED[vendor] in "".join(render(vendor, CiConfig(tags=("v*", "r/1.*"))).values())
+    assert TAGGED[vendor] not in "".join(render(vendor, CiConfig()).values())
+
+
+@pytest.mark.parametrize("value", [*HOSTILE, "v(1|2)", "v[0-9]"])
+def test_a_pattern_of_tags_can_carry_no_command_and_no_expression(value: str):
+    with pytest.raises(ConfigError):
+        parse(None, f"ci.tags = [{_toml(value)}]")
+
+
+@pytest.mark.parametrize(("tag", "runs"), [("v1.2", True), ("r/1.3", True), ("xv1", False), ("V1", False)])
+def test_a_tag_that_is_none_of_those_asked_for_runs_nothing(tag: str, runs: bool):
+    context = Context("any", Event.TAG, tag=tag)
+    assert (work_for(context, CiConfig(tags=("v*", "r/1.*"))) is Work.PIPELINE) is runs
+    assert work_for(context, CiConfig()) is Work.PIPELINE
