@@ -29,7 +29,8 @@ def run(options: Options, words: list[str]) -> int:
     arguments = _parser().parse_args(words)
     project: Path = arguments.source or own.project()
     config = read_config(project)
-    report = _report(Path(arguments.report))
+    reports = [_report(Path(each)) for each in arguments.report or ["out"]]
+    report = reports[0] if len(reports) == 1 else _together(reports, config.stages)
     if arguments.write_baseline is not None:
         return _write(report, config, project, arguments.write_baseline or _stored(config) or BASELINE)
     gates = _judged(report, config, project, arguments.baseline)
@@ -49,7 +50,10 @@ def _parser() -> argparse.ArgumentParser:
         "sealane gates",
         description="Judge a report again by the present configuration (thresholds, baseline, waivers). Runs nothing.",
     )
-    parser.add_argument("report", nargs="?", default="out", help="the folder with the report's run.json (default: out)")
+    parser.add_argument(
+        "report", nargs="*",
+        help="the folder with the report's run.json (default: out); several, of one stage each, are one whole run",
+    )  # fmt: skip
     parser.add_argument("--source", type=Path, metavar="DIR", help="the project whose configuration holds")
     parser.add_argument("--baseline", metavar="FILE", help="this baseline instead of the configuration's")
     parser.add_argument(
@@ -93,6 +97,28 @@ def _report(folder: Path) -> RunReport:
         return RunReport.model_validate_json(text)
     except ValidationError as error:
         raise ReportUnreadable(f"{path} is no report of a run: {error.errors()[0]['msg']}") from None
+
+
+def _together(reports: Sequence[RunReport], wanted: Sequence[str]) -> RunReport:
+    """One whole run of the reports of its stages. A stage that none of them tells of is no run that could be judged."""
+    stages = [stage for report in reports for stage in report.stages]
+    names = [stage.name for stage in stages]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    missing = [name for name in wanted if name not in names]
+    if twice or missing:
+        said = f"two reports tell of {', '.join(twice)}" if twice else f"no report tells of {', '.join(missing)}"
+        raise ReportUnreadable(
+            f"these are not the reports of one run: {said}",
+            reason="not-one-run",
+            hint="Name the folder of each stage's job once.",
+        )
+    narrowed = next((report.narrowed for report in reports if report.narrowed is not None), None)
+    stages.sort(key=lambda stage: wanted.index(stage.name) if stage.name in wanted else len(wanted))
+    # a baseline that one of them could not read is none for all
+    then = sorted((gate for report in reports for gate in report.gates), key=lambda gate: gate.verdict != "failed")
+    passed = all(report.passed for report in reports)
+    changed = {"stages": stages, "gates": then, "whole": True, "narrowed": narrowed, "passed": passed}
+    return reports[0].model_copy(update=changed)
 
 
 def _judged(report: RunReport, config: Config, project: Path, baseline: str | None) -> Sequence[Gate]:

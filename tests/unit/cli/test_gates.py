@@ -114,6 +114,35 @@ def test_one_stage_alone_has_no_rows_of_a_whole_run(report, capsys):
     assert list(rows(capsys)) == ["lint passes", "test passes"]
 
 
+def apart(tmp_path, model):
+    """A report's stages, each in a folder of its own, as the jobs of a split wrapper leave them."""
+    for stage in model.stages:
+        (tmp_path / stage.name).mkdir()
+        one = model.model_copy(update={"stages": [stage], "gates": [], "whole": False})
+        (tmp_path / stage.name / "run.json").write_text(one.model_dump_json())
+
+
+def test_the_reports_of_each_stage_are_judged_as_one_run(report, capsys, tmp_path):
+    apart(tmp_path, report())
+    (tmp_path / "pyproject.toml").write_text('[tool.sealane]\nstages = ["lint", "test"]\n')
+    run(["gates", "--json"])
+    together = rows(capsys)
+    assert run(["gates", "test", "lint", "--json"]) != 0
+    assert rows(capsys) == together
+    assert "coverage target ≥ 90 %" in together
+
+
+@pytest.mark.parametrize(
+    ("folders", "said"),
+    [(["lint", "test"], "no report tells of scan"), (["lint", "test", "lint"], "two reports tell of lint")],
+)
+def test_reports_that_are_not_one_whole_run_are_not_judged(folders, said, report, capsys, tmp_path):
+    apart(tmp_path, report())
+    (tmp_path / "pyproject.toml").write_text('[tool.sealane]\nstages = ["lint", "test", "scan"]\n')
+    assert run(["gates", *folders]) != 0
+    assert said in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("text", "said"), [(None, "there is no report of a run"), ("{}", "is no report of a run"), ("\xff", "is no report")]
 )
