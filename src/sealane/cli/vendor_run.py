@@ -33,8 +33,8 @@ def run_here(options: Options, guard: Guard, config: CiConfig, *, asked: str, on
     context = read(options.environ)
     work = work_for(context, config, asked)
     if work is None:
-        where = context.base or context.branch
-        print(f"Nothing runs for a {context.event} on {where} (ci.branches and ci.base in [tool.sealane]).")
+        where = context.base or context.branch or context.tag
+        print(f"Nothing runs for a {context.event} on {where} (ci.branches, ci.base and ci.tags in [tool.sealane]).")
         return 0
     if only and (only == Work.SECURITY) != (work is Work.SECURITY):
         print(f"Nothing to do here: a {context.event} is for {work}, and this job for {only}.")
