@@ -9,6 +9,7 @@ from __future__ import annotations
 import fnmatch
 import os
 import shutil
+import signal
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
@@ -49,6 +50,8 @@ CAPABILITIES: dict[str, Callable[[], bool]] = {
 
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[SKIPPED] = []
+    # A shell that runs the tests in its background has them ignore ^C; so would every program that they start and interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

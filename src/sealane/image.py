@@ -16,6 +16,8 @@ from sealane.stages import build, project
 from sealane.stages import sbom as lists
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import dagger
 
 
@@ -31,18 +33,17 @@ async def tags(source: dagger.Directory, context: str) -> list[str]:
     return list(metadata.tags((await project.read(source, context)).context))
 
 
-async def tarball(source: dagger.Directory, context: str) -> dagger.File:
-    return packed.tarball(await build.images(await _project(source, context)))
+async def tarball(source: dagger.Directory, context: str, platform: str) -> dagger.File:
+    """All platforms' images, or that of one. Raises ConfigError (`no-platform`)."""
+    built = await build.images(await _project(source, context))
+    return packed.tarball([await _of(built, platform)] if platform else built)
 
 
 async def sbom(source: dagger.Directory, context: str, *, cyclonedx: bool, platform: str) -> dagger.File:
     """The list of one platform's image, of the first when none is named. Raises ConfigError (`no-platform`)."""
     found = await _project(source, context)
-    by_platform = {str(await each.platform()): each for each in await build.images(found)}
-    chosen = by_platform.get(platform or next(iter(by_platform)))
-    if chosen is None:
-        known = ", ".join(by_platform)
-        raise ConfigError(f"the image is not built for {platform}", reason="no-platform", hint=f"It is for {known}.")
+    built = await build.images(found)
+    chosen = await _of(built, platform) if platform else built[0]
     top = (await packed.read([chosen])).top
     documents = await lists.documents(found, chosen, top.digest)
     name, kind = (lists.CYCLONEDX_REPORT, CYCLONEDX) if cyclonedx else (lists.REPORT, SPDX)
@@ -89,3 +90,11 @@ async def _project(source: dagger.Directory, context: str) -> project.Project:
     if nothing:
         raise ConfigError(f"there is no image: {nothing}", reason="no-dockerfile", hint="Set `build.dockerfile`.")
     return found
+
+
+async def _of(built: Sequence[dagger.Container], platform: str) -> dagger.Container:
+    by_platform = {str(await each.platform()): each for each in built}
+    if platform not in by_platform:
+        known = ", ".join(by_platform)
+        raise ConfigError(f"the image is not built for {platform}", reason="no-platform", hint=f"It is for {known}.")
+    return by_platform[platform]

@@ -141,14 +141,9 @@ def in_image(published: Published, platform: str, command: tuple[str, ...]) -> s
 
 
 @pytest.mark.needs("docker")
-def test_its_tarball_is_loaded_and_run_by_docker(published: Published, tmp_path: Path):
-    settings, archive = published.desk.project / "pyproject.toml", tmp_path / "image.tar"
-    before = settings.read_text()
-    settings.write_text(SETTINGS.format(platforms=["linux/amd64"]))
-    try:
-        done = published.desk.call("build", "tarball", "-o", str(archive))
-    finally:
-        settings.write_text(before)
+def test_the_tarball_of_one_platform_is_loaded_and_run_by_docker(published: Published, tmp_path: Path):
+    archive = tmp_path / "image.tar"
+    done = published.desk.call("build", "tarball", "--platform", "linux/amd64", "-o", str(archive))
     assert done.returncode == 0, done.stderr[-3000:]
     with docker(tmp_path) as run:
         image = run("load", "--quiet", "--input", str(archive)).rpartition("Loaded image ID: ")[2]
@@ -157,3 +152,10 @@ def test_its_tarball_is_loaded_and_run_by_docker(published: Published, tmp_path:
         assert said == "sutazai 1 /app FastAPI"
         health = json.loads(run("inspect", image))[0]["Config"]["Healthcheck"]
         assert health["Test"] == ["CMD-SHELL", "curl -f http://localhost:8000/health || exit 1"]
+
+
+def test_a_platform_that_it_is_not_built_for_is_refused(published: Published, tmp_path: Path):
+    done = published.desk.call("build", "tarball", "--platform", "linux/s390x", "-o", str(tmp_path / "image.tar"))
+    assert done.returncode != 0
+    assert "not built for linux/s390x" in done.stderr
+    assert "It is for linux/amd64, linux/arm64" in done.stderr

@@ -53,10 +53,12 @@ class Build:
             return await image.tags(self.source, self.context)
 
     @function(cache="never")
-    async def tarball(self) -> dagger.File:
-        """The image as an OCI layout in a tar file."""
+    async def tarball(
+        self, platform: Annotated[str, Doc("Only the image of this platform, like linux/arm64")] = ""
+    ) -> dagger.File:
+        """The image as an OCI layout in a tar file, for every platform that it is built for."""
         with told():
-            return await image.tarball(self.source, self.context)
+            return await image.tarball(self.source, self.context, platform)
 
     @function(cache="never")
     async def sbom(

@@ -157,9 +157,14 @@ def manifest_of(media_type: str, body: Mapping[str, Any]) -> Manifest:
 
 
 class Repository:
-    """One repository of a registry, as a client. `endpoint` is where to connect when that isn't what the address says."""
+    """One repository of a registry, as a client.
 
-    def __init__(self, where: Address, login: Login | None = None, *, endpoint: str = "") -> None:
+    `endpoint` is where to connect when that isn't what the address says, `trust` whose certificates are taken there.
+    """
+
+    def __init__(
+        self, where: Address, login: Login | None = None, *, endpoint: str = "", trust: ssl.SSLContext | None = None
+    ) -> None:
         self.where = where
         self._login = login
         local = _is_loopback(where.host)
@@ -167,7 +172,7 @@ class Repository:
         self._base = endpoint or f"{'http' if local else 'https'}://{name}"
         self._token = ""
         self._http = httpx.AsyncClient(
-            verify=ssl.create_default_context(),
+            verify=trust or ssl.create_default_context(),
             timeout=httpx.Timeout(60.0, connect=10.0),
             follow_redirects=True,  # httpx leaves the credentials behind when it leads to another host
             headers={"User-Agent": "sealane", "Accept-Encoding": "identity"},

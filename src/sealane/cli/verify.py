@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from sealane.attest import keys, registry, verify
@@ -14,7 +15,8 @@ from sealane.cli.gates import read_config
 from sealane.cli.options import Options, strip
 from sealane.config.image import VerifyConfig
 from sealane.errors import ConfigError, NotVerified, UsageError
-from sealane_engine.oci import credentials
+from sealane_engine.errors import EngineError
+from sealane_engine.oci import credentials, hosts
 
 
 def run(options: Options, words: list[str]) -> int:
@@ -36,7 +38,7 @@ def run(options: Options, words: list[str]) -> int:
     policy = policy.model_copy(update=given)
     key = _key(arguments.key, policy, project)
     where = registry.address(arguments.ref)
-    found, verdict = asyncio.run(_verify(where, key, policy))
+    found, verdict = asyncio.run(_verify(where, key, policy, host_of(where, options.environ)))
     _show(verdict, as_json=arguments.json)
     if not verdict.passed:
         reasons = ", ".join(dict.fromkeys(each.reason for each in verdict.problems))
@@ -51,13 +53,25 @@ def run(options: Options, words: list[str]) -> int:
 
 
 async def _verify(
-    where: registry.Address, key: keys.PublicKey, policy: VerifyConfig
+    where: registry.Address, key: keys.PublicKey, policy: VerifyConfig, host: hosts.Host
 ) -> tuple[verify.Found, verify.Verdict]:
     known = await credentials.find(where.host)
     login = registry.Login(known.user, known.password) if known and known.password else None
-    async with registry.Repository(where, login) as repository:
+    endpoint = f"http://{where.host}" if host.http else ""
+    async with registry.Repository(where, login, endpoint=endpoint, trust=host.context()) as repository:
         found = await verify.fetch(repository)
         return found, verify.judge(found, key, policy)
+
+
+def host_of(where: registry.Address, environ: Mapping[str, str]) -> hosts.Host:
+    """How the registry is reached. Mirrors are not asked: what is attached to an image is the registry's own to tell.
+
+    Raises ConfigError (`bad-engine-config`).
+    """
+    try:
+        return hosts.read(hosts.default_path(environ)).get(where.host, hosts.Host())
+    except EngineError as error:
+        raise ConfigError(error.message, reason=error.reason, hint=error.hint) from None
 
 
 def _key(given: Path | None, policy: VerifyConfig, project: Path) -> keys.PublicKey:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import ssl
 import threading
 
 import anyio
@@ -11,6 +12,7 @@ import pytest
 
 from sealane.attest import registry
 from sealane.errors import ConfigError, RegistryFailed
+from sealane_engine.oci.hosts import Host
 
 DIGEST = "sha256:" + "1" * 64
 
@@ -33,15 +35,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
 def answering():
     """Ask a server that gives these answers in turn; what the client got, and what it had asked."""
 
-    def run(answers, work, login=None):
+    def run(answers, work, login=None, *, tls=None, trust=None):
         server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         server.answers, server.asked = list(answers), []
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
 
         async def ask():
             where = registry.address(f"127.0.0.1:{server.server_port}/a/b:v1")
-            async with registry.Repository(where, login) as repository:
+            endpoint = f"https://{where.host}" if tls else ""
+            async with registry.Repository(where, login, endpoint=endpoint, trust=trust) as repository:
                 return await work(repository)
 
         try:
@@ -128,3 +133,13 @@ def test_what_is_no_address(text):
     with pytest.raises(ConfigError) as error:
         registry.address(text)
     assert error.value.reason == "bad-reference"
+
+
+def test_a_certificate_is_taken_when_its_authority_is_trusted(answering, certificate):
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate / "cert.pem", certificate / "key.pem")
+    trust = Host(ca=(str(certificate / "cert.pem"),)).context()
+    found, _ = answering([ok(b"{}")], lambda r: r.manifest("v1"), tls=tls, trust=trust)
+    assert found.body == {}
+    with pytest.raises(RegistryFailed, match="can't be reached"):
+        answering([], lambda r: r.manifest("v1"), tls=tls)

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import ssl
-import subprocess
 
 import pytest
 
@@ -14,17 +13,6 @@ from sealane_engine.oci.hosts import Host
 from sealane_engine.oci.registry import Registry, Unreachable
 
 MANIFEST = json.dumps({"schemaVersion": 2, "mediaType": manifest.MEDIA_MANIFEST}).encode()
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    """A self-signed certificate for 127.0.0.1, and its key."""
-    folder = tmp_path_factory.mktemp("tls")
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    names = ["-subj", "/CN=test", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"]
-    files = ["-keyout", str(folder / "key.pem"), "-out", str(folder / "cert.pem")]
-    subprocess.run([*command, *names, *files], check=True, capture_output=True)
-    return folder
 
 
 def ask(certificate, settings):
