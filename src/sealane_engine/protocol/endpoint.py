@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import defaultdict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sealane_engine.errors import EngineError
@@ -27,6 +29,22 @@ HOSTS = frozenset({"127.0.0.1", "localhost", "[::1]", "dagger"})
 
 SIGNALS = {f"/v1/{signal}": signal for signal in ("traces", "logs", "metrics")}
 METHODS = {"/query": ("POST",), "/init": ("POST",), "/shutdown": ("POST",)} | dict.fromkeys(SIGNALS, ("GET", "POST"))
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A module that a client's metadata ask for; without a reference, that of its working directory, if there is one."""
+
+    ref: str
+    entrypoint: bool
+
+
+def asked_modules(metadata: Mapping[str, Any]) -> list[Asked]:
+    """`extra_modules` and `load_workspace_modules` of Dagger's client metadata (`engine/opts.go`)."""
+    extra = metadata.get("extra_modules")
+    named = [each for each in extra if isinstance(each, dict)] if isinstance(extra, list) else []
+    found = [Asked(str(each["ref"]), each.get("entrypoint") is True) for each in named if each.get("ref")]
+    return [*found, Asked("", entrypoint=True)] if metadata.get("load_workspace_modules") is True else found
 
 
 class Hooks:
@@ -114,16 +132,46 @@ class Endpoint:
             source, operation, variables = parse_request(body)
         except EngineError as error:
             return Response(400, encode(refusal(error)))
-        answer = await execute(
+        failed = await self.serve_asked(client)
+        answer = failed or await self.execute(client, source, operation, variables)
+        return Response(200, answer if isinstance(answer, bytes) else encode(answer))
+
+    async def execute(
+        self, client: Client, source: str, operation: str | None = None, variables: Mapping[str, Any] | None = None
+    ) -> Any:
+        return await execute(
             source,
             operation,
-            variables,
+            variables or {},
             schema=self.schema(client),
             resolver=self.resolver,
             client=client,
             ids=self.ids,
         )
-        return Response(200, answer if isinstance(answer, bytes) else encode(answer))
+
+    async def serve_asked(self, client: Client) -> Any:
+        """Serve the modules that a client's metadata name (Dagger's CLI sends them), each once. Answers with what went
+        wrong, for that is the answer to all it asks until the module is mended.
+        """
+        wanted = asked_modules(client.metadata)
+        if not wanted:
+            return None
+        there: set[Asked] = client.extra.setdefault("asked", set())
+        async with client.extra.setdefault("asking", asyncio.Lock()):
+            for each in wanted:
+                if each in there:
+                    continue
+                source = f"moduleSource(refString:{json.dumps(each.ref or '.')})"
+                if not each.ref:
+                    found = await self.execute(client, f"{{{source}{{configExists}}}}")
+                    if not (found.get("data") or {}).get("moduleSource", {}).get("configExists"):
+                        continue
+                entrypoint = str(each.entrypoint).lower()
+                found = await self.execute(client, f"{{{source}{{asModule{{serve(entrypoint:{entrypoint})}}}}}}")
+                if found.get("errors"):
+                    return found
+                there.add(each)
+        return None
 
     async def events(self, client: Client, signal: str) -> AsyncGenerator[bytes, None]:
         """The stream of one subscriber, until it goes away or says that it has ended."""
