@@ -12,7 +12,7 @@ log             key, stream, text        a piece of a step's output, secrets alr
 image           ref, origin, digest      origin is "store" | "registry" | "catalog"
 publish         ref, digest              an image was pushed, and its tag moved
 service-start   name, host, command      service-ready: seconds; service-end: exit_code
-call            module, function, verdict
+call            key, module, function, verdict   of a call that is not answered from the store, call-end: seconds, error
 lookup          name, type, address   a name that the step with this address asked for; type is "A", "AAAA", …
 warning         message, reason
 """
@@ -23,19 +23,32 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 Listener = Callable[["Event"], None]
 
 
+class Requester(Protocol):
+    """Whose request it is that something happens for."""
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """Its W3C baggage."""
+
+    @property
+    def traceparent(self) -> str:
+        """Its span, as W3C writes it; empty if it said none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One thing that happened. `time` is seconds since the epoch; `labels` come from the requester's W3C baggage."""
+    """One thing that happened. `time` is seconds since the epoch; `labels` and `traceparent` are the requester's."""
 
     kind: str
     data: Mapping[str, Any]
     labels: Mapping[str, str] = field(default_factory=dict)
     time: float = field(default_factory=time.time)
+    traceparent: str = ""
 
     def to_json(self) -> str:
         return json.dumps(
@@ -56,7 +69,9 @@ class Events:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
-    def emit(self, kind: str, labels: Mapping[str, str] | None = None, **data: Any) -> None:
-        event = Event(kind, data, labels or {})
+    def emit(self, kind: str, requester: Requester | None = None, **data: Any) -> None:
+        event = Event(kind, data)
+        if requester is not None:
+            event = Event(kind, data, requester.labels, traceparent=requester.traceparent)
         for listener in tuple(self._listeners):
             listener(event)

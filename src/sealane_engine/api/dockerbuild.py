@@ -69,7 +69,7 @@ async def docker_build(
     text, context = await _read(ctx, self, dockerfile)
     planned = plan(text, arguments, build_platform=default_platform(), target_platform=wanted)
     for each in check(text, planned):
-        ctx.engine.events.emit("warning", ctx.client.labels, message=f"{dockerfile}: {each}", reason="dockerfile-check")
+        ctx.engine.events.emit("warning", ctx.client, message=f"{dockerfile}: {each}", reason="dockerfile-check")
     builder = GraphBuilder(ctx, context, {each.name: each for each in secrets or ()}, dockerfile, no_init=noInit)
     options = Options(arguments, default_platform(), wanted)
     built = await build(builder, planned, find_target(planned, target), options)
@@ -128,7 +128,7 @@ class GraphBuilder:
         return Scratch()
 
     async def image(self, ref: str, platform: str) -> tuple[Operation, Mapping[str, Any]]:
-        image = await self.ctx.engine.images.resolve(ref, platform, labels=self.ctx.client.labels)
+        image = await self.ctx.engine.images.resolve(ref, platform, requester=self.ctx.client)
         return ImageTree(image), image.config.get("config") or {}
 
     async def make_directory(self, state: Operation, path: str, owner: str) -> Operation:

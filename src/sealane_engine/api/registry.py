@@ -37,7 +37,7 @@ class Context:
     def asker(self) -> Asker:
         from sealane_engine.graph.solve import Asker
 
-        return Asker(self.client, self.client.labels)
+        return Asker(self.client)
 
     async def owner_ids(self, root: Operation, owner: str) -> str:
         """An `owner` argument as numeric `uid:gid`, names looked up in a container's root."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
@@ -63,10 +63,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Who wants a result: the client, and the labels of its request (W3C baggage)."""
+    """Who wants a result: the client, as its request presents it."""
 
     client: Client
-    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        return self.client.labels
+
+    @property
+    def traceparent(self) -> str:
+        return self.client.traceparent
 
     @property
     def baggage(self) -> str:
@@ -368,7 +375,7 @@ class Solver:
                 stored = load_step(self.store, key.digest)
                 if stored is None:
                     verdict = "miss"
-                    self._events.emit("cache", asker.labels, key=key.digest, name=step_name(step), verdict=verdict)
+                    self._events.emit("cache", asker, key=key.digest, name=step_name(step), verdict=verdict)
                     stored = await self.steps.run(step, key.digest, self, asker)
                     save_step(self.store, key, stored)
                 return stored
@@ -376,7 +383,7 @@ class Solver:
             result = await self._flight.do(f"step:{key.digest}", work)
             self._results[key.digest] = replace(result, key=key.digest)
         if verdict != "miss":
-            self._events.emit("cache", asker.labels, key=key.digest, name=step_name(step), verdict=verdict)
+            self._events.emit("cache", asker, key=key.digest, name=step_name(step), verdict=verdict)
         return result
 
 

@@ -86,9 +86,9 @@ class Steps:
         async with AsyncExitStack() as stack:
             nested = await self._nested(asker, stack) if step.nested else None
             prepared = await self._prepare(step, key, solver, asker, stack, nested, ())
-            self._events.emit("step-start", asker.labels, key=key, name=name)
+            self._events.emit("step-start", asker, key=key, name=name)
             ended, capture, seconds = await self._execute(prepared, key, asker, stack, nested)
-            self._events.emit("step-end", asker.labels, key=key, name=name, seconds=seconds, exit_code=ended.code)
+            self._events.emit("step-end", asker, key=key, name=name, seconds=seconds, exit_code=ended.code)
             self._check(step, ended.code, capture)
             return await asyncio.to_thread(self._commit, step, key, prepared, ended, capture)
 
@@ -151,7 +151,7 @@ class Steps:
 
     def _capture(self, key: str, prepared: Prepared, asker: Asker) -> Capture:
         def on_text(stream: str, text: str) -> None:
-            self._events.emit("log", asker.labels, key=key, stream=stream, text=text)
+            self._events.emit("log", asker, key=key, stream=stream, text=text)
 
         return Capture(lambda: Scrubber(prepared.secrets), on_text)
 

@@ -21,7 +21,7 @@ from sealane_engine.store.tree import Tree
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sealane_engine.events import Events
+    from sealane_engine.events import Events, Requester
     from sealane_engine.images.catalog.build import Catalog, Run
     from sealane_engine.images.image import Image
     from sealane_engine.images.pins import Pin
@@ -81,7 +81,7 @@ class Images:
         ref: str,
         platform: str = "linux/amd64",
         *,
-        labels: Mapping[str, str] | None = None,
+        requester: Requester | None = None,
         login: Credentials | None = None,
     ) -> Image:
         """The image that `ref` means for a platform; its layers may still have to be fetched (`unpack`).
@@ -94,17 +94,17 @@ class Images:
         begun = time.monotonic()
         pin = self.pins.find(parsed, platform)
         if pin is None:
-            image = await self._resolve(parsed, platform, labels, login)
+            image = await self._resolve(parsed, platform, requester, login)
         elif pin.catalog:
-            image = await self._rebuilt(parsed, platform, pin, labels)
+            image = await self._rebuilt(parsed, platform, pin, requester)
         else:
-            image = await self._resolve(parsed.with_digest(pin.digest), platform, labels, login)
+            image = await self._resolve(parsed.with_digest(pin.digest), platform, requester, login)
         if login is not None:
             self._logins[image.ref] = login
         seconds = round(time.monotonic() - begun, 3)
         self._events.emit(
             "image",
-            labels,
+            requester,
             ref=parsed.familiar,
             origin=image.origin,
             digest=image.digest,
@@ -133,7 +133,7 @@ class Images:
         if "_remote" in vars(self):
             await self._remote.close()
 
-    async def _rebuilt(self, ref: Reference, platform: str, pin: Pin, labels: Mapping[str, str] | None) -> Image:
+    async def _rebuilt(self, ref: Reference, platform: str, pin: Pin, requester: Requester | None) -> Image:
         """What the catalog makes of a reference that was pinned when the catalog made it."""
         from sealane_engine.images.catalog import index
 
@@ -141,16 +141,16 @@ class Images:
         architecture = platform.removeprefix("linux/")
         if recipe is None or architecture not in ARCHITECTURES:
             raise _not_found(ref, platform, ImageError("it is pinned as an image of the catalog"))
-        image = await self._catalog.image(recipe, ref, architecture, labels)
+        image = await self._catalog.image(recipe, ref, architecture, requester)
         if image.digest != pin.digest:
             moved = self.pins.moved(ref, platform, pin, image.digest)
             if self.pins.frozen:
                 raise moved
-            self._events.emit("warning", labels, message=str(moved), reason=moved.reason)
+            self._events.emit("warning", requester, message=str(moved), reason=moved.reason)
         return image
 
     async def _resolve(
-        self, ref: Reference, platform: str, labels: Mapping[str, str] | None, login: Credentials | None
+        self, ref: Reference, platform: str, requester: Requester | None, login: Credentials | None
     ) -> Image:
         from sealane_engine.images.catalog import index
         from sealane_engine.oci.registry import Unreachable
@@ -167,7 +167,7 @@ class Images:
         except Unreachable as problem:
             if recipe is None or ref.digest or architecture not in ARCHITECTURES:
                 raise _not_found(ref, platform, problem) from problem
-            return await self._catalog.image(recipe, ref, architecture, labels)
+            return await self._catalog.image(recipe, ref, architecture, requester)
 
 
 def _not_found(ref: Reference, platform: str, problem: Exception) -> EngineError:

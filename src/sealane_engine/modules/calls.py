@@ -7,7 +7,7 @@ import contextlib
 import json
 import posixpath
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from sealane_engine.api.durations import parse_duration
@@ -17,8 +17,11 @@ from sealane_engine.modules.content import Contents
 from sealane_engine.modules.values import calls_in, restored, saved, to_json
 from sealane_engine.modules.warm import Warm
 from sealane_engine.protocol.call import Call, in_order
+from sealane_engine.protocol.telemetry import traceparent_of
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from sealane_engine.api.registry import Context
     from sealane_engine.api.typedefs import ErrorObject
     from sealane_engine.modules.module import Module
@@ -90,16 +93,16 @@ async def call_function(ctx: Context, target: Target, given: dict[str, Any]) -> 
     if seconds and (stored := ctx.engine.store.result(key.digest)) is not None:
         with contextlib.suppress(LookupError):
             value = restored(ctx.engine, stored.value, given_calls)
-            _emit(ctx, target, key, "hit")
+            _emit(ctx, "call", target, key, verdict="hit")
             return value
-    _emit(ctx, target, key, "miss")
     call = FunctionCall(
         target.owner.original,
         target.function.original,
         target.state,
         tuple((name, to_json(ctx.engine, value)) for name, value in inputs),
     )
-    value = await run_call(ctx, target.module, call, target.label)
+    async with _told(ctx, target, key) as told:
+        value = await run_call(told, target.module, call, target.label)
     if seconds:
         await asyncio.to_thread(_save, ctx, key, value, given_calls, seconds)
     return value
@@ -222,15 +225,25 @@ def _save(ctx: Context, key: Key, value: Any, given: list[Call], seconds: float)
     ctx.engine.store.put_result(key.digest, "function", kept, inputs=key.inputs, expires=time.time() + seconds)
 
 
-def _emit(ctx: Context, target: Target, key: Key, verdict: str) -> None:
-    ctx.engine.events.emit(
-        "call",
-        ctx.client.labels,
-        key=key.digest,
-        module=target.module.name,
-        function=target.function.original or "constructor",
-        verdict=verdict,
-    )
+@contextlib.asynccontextmanager
+async def _told(ctx: Context, target: Target, key: Key) -> AsyncIterator[Context]:
+    """Tell of a call's begin and end; what is asked for within says the call as its parent."""
+    _emit(ctx, "call", target, key, verdict="miss")
+    begun, error = time.monotonic(), "cancelled"
+    try:
+        parent = traceparent_of(ctx.client.traceparent, key.digest)
+        yield replace(ctx, client=replace(ctx.client, traceparent=parent))
+        error = ""
+    except Exception as problem:
+        error = str(problem)
+        raise
+    finally:
+        _emit(ctx, "call-end", target, key, seconds=round(time.monotonic() - begun, 3), error=error)
+
+
+def _emit(ctx: Context, kind: str, target: Target, key: Key, **data: Any) -> None:
+    function = target.function.original or "constructor"
+    ctx.engine.events.emit(kind, ctx.client, key=key.digest, module=target.module.name, function=function, **data)
 
 
 def _error(error: ErrorObject) -> EngineError:

@@ -63,7 +63,7 @@ class Warm:
         self._count += 1
         ident = self._count
         ended = self._calls[ident] = asyncio.get_running_loop().create_future()
-        asker = Asker(client, client.labels)
+        asker = Asker(client)
         async with AsyncExitStack() as stack:
             stack.callback(self._engine.clients.remove, client)
             stack.callback(self._calls.pop, ident, None)

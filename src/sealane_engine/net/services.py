@@ -204,10 +204,10 @@ class Services:
         )
         capture = Capture(
             lambda: Scrubber(prepared.secrets),
-            lambda stream, text: self._events.emit("log", asker.labels, key=key, stream=stream, text=text),
+            lambda stream, text: self._events.emit("log", asker, key=key, stream=stream, text=text),
         )
         stack.callback(capture.close)
-        self._events.emit("service-start", asker.labels, key=key, name=hostname, command=step_name(step))
+        self._events.emit("service-start", asker, key=key, name=hostname, command=step_name(step))
         process = await self._launch(prepared, capture, address)
         stack.push_async_callback(process.kill)
         running = Running(key, hostname, address, {each.port: each.port for each in service.ports}, stack)
@@ -215,7 +215,7 @@ class Services:
         began = asyncio.get_running_loop().time()
         await self._until_healthy(service, running, prepared)
         seconds = round(asyncio.get_running_loop().time() - began, 3)
-        self._events.emit("service-ready", asker.labels, key=key, name=hostname, seconds=seconds)
+        self._events.emit("service-ready", asker, key=key, name=hostname, seconds=seconds)
         running.watcher = asyncio.create_task(self._watch(running))
         return running
 

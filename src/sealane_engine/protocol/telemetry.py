@@ -1,4 +1,4 @@
-"""The engine's events as OpenTelemetry, for a client that subscribes: spans of steps, and their output as logs.
+"""The engine's events as OpenTelemetry, for a client that subscribes: spans of calls and steps, and their output as logs.
 
 Each event is one OTLP export request as protojson, where ids are base64 and times are strings of nanoseconds.
 """
@@ -49,13 +49,26 @@ class EventHooks(Hooks):
         return self.events.listen(listener)
 
 
+def traceparent_of(traceparent: str, key: str) -> str:
+    """What is asked for during the call with this key says that as its parent; nothing if the call had none."""
+    trace = Trace(traceparent)
+    return f"00-{trace.trace_id.hex()}-{trace.span_id(key).hex()}-01" if trace.parent else ""
+
+
 class Trace:
-    """Makes spans and log records of one trace. A step's span id follows from its key, so that logs find their span."""
+    """Makes spans and log records of one trace. A span's id follows from its key, so that logs find their span.
+
+    A span lies below that of the request it is for, or below the subscriber's if that is of another trace or unknown.
+    """
 
     def __init__(self, traceparent: str) -> None:
         matched = TRACEPARENT.fullmatch(traceparent)
         self.trace_id = bytes.fromhex(matched[1]) if matched else sha256(b"sealane").digest()[:16]
         self.parent = bytes.fromhex(matched[2]) if matched else b""
+
+    def parent_of(self, event: Event) -> bytes:
+        asked = Trace(event.traceparent)
+        return asked.parent if asked.parent and asked.trace_id == self.trace_id else self.parent
 
     def span_id(self, key: str) -> bytes:
         return sha256(self.trace_id + key.encode()).digest()[:8]
@@ -73,6 +86,12 @@ class Trace:
             return self.spans(self.one(key, name, event, start=now - data["seconds"], end=now))
         if event.kind == "cache" and data.get("verdict") == "hit":
             return self.spans(self.one(key, name, event, start=now, end=now, cached=True))
+        if event.kind == "call":
+            name, hit = f"{data['module']}.{data['function']}", data["verdict"] == "hit"
+            return self.spans(self.one(key, name, event, start=now, end=now if hit else None, cached=hit))
+        if event.kind == "call-end":
+            name, failure = f"{data['module']}.{data['function']}", str(data["error"])
+            return self.spans(self.one(key, name, event, start=now - data["seconds"], end=now, failure=failure))
         if event.kind == "image":
             name = f"image {data.get('ref')} from {data.get('origin')}"
             return self.spans(self.one(f"image {data.get('digest')}", name, event, start=now, end=now))
@@ -100,8 +119,8 @@ class Trace:
             "startTimeUnixNano": nanoseconds(start),
             "attributes": pairs(attributes),
         }
-        if self.parent:
-            span["parentSpanId"] = base64(self.parent)
+        if parent := self.parent_of(event):
+            span["parentSpanId"] = base64(parent)
         if end is not None:
             span["endTimeUnixNano"] = nanoseconds(end)
             span["status"] = (

@@ -11,7 +11,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from sealane_engine.events import Events
 from sealane_engine.protocol.client import Client
 from sealane_engine.protocol.sse import Feed
-from sealane_engine.protocol.telemetry import EventHooks
+from sealane_engine.protocol.telemetry import EventHooks, traceparent_of
 
 TRACE, PARENT = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
 MAIN = Client("main", "t", traceparent=f"00-{TRACE}-{PARENT}-01")
@@ -30,7 +30,8 @@ def told(client, signal, emit):
 
 
 def some(events):
-    events.emit("step-start", {"sealane.stage": "test"}, key="sha256:1", name="withExec make")
+    stage = Client("main", "t", labels={"sealane.stage": "test"})
+    events.emit("step-start", stage, key="sha256:1", name="withExec make")
     events.emit("log", key="sha256:1", stream="stderr", text="boom\n")
     events.emit("step-end", key="sha256:1", name="withExec make", seconds=1.5, exit_code=2, error=None)
     events.emit("cache", key="sha256:2", name="withExec true", verdict="hit")
@@ -51,6 +52,30 @@ def test_steps_are_spans_below_the_clients_own():
     assert (ended.status.code, ended.status.message) == (2, "exit code: 2")
     assert {a.key: a.value.string_value for a in begun.attributes}["sealane.stage"] == "test"
     assert {a.key: a.value.bool_value for a in cached.attributes}["dagger.io/dag.cached"]
+
+
+def test_what_a_request_asks_for_is_below_its_span_and_steps_of_a_call_below_the_call():
+    asked = Client("main", "t", traceparent=f"00-{TRACE}-00f067aa0ba902b7-01")
+    within = Client("nested", "t", traceparent=traceparent_of(asked.traceparent, "sha256:f"))
+    elsewhere = Client("main", "t", traceparent=f"00-{'1' * 32}-00f067aa0ba902b7-01")
+
+    def emit(events):
+        events.emit("call", asked, key="sha256:f", module="greeter", function="shout", verdict="miss")
+        events.emit("step-start", within, key="sha256:1", name="withExec make")
+        ended = {"module": "greeter", "function": "shout", "seconds": 1.5, "error": "exit code: 2"}
+        events.emit("call-end", asked, key="sha256:f", **ended)
+        events.emit("step-start", elsewhere, key="sha256:2", name="withExec true")
+
+    async def main():
+        return told(MAIN, "traces", emit)
+
+    requests = [Parse(event.data, ExportTraceServiceRequest()) for event in asyncio.run(main())]
+    call, step, ended, other = [request.resource_spans[0].scope_spans[0].spans[0] for request in requests]
+    assert (call.name, call.parent_span_id.hex()) == ("greeter.shout", "00f067aa0ba902b7")
+    assert (call.end_time_unix_nano, ended.span_id, ended.status.message) == (0, call.span_id, "exit code: 2")
+    assert step.parent_span_id == call.span_id
+    assert (other.trace_id.hex(), other.parent_span_id.hex()) == (TRACE, PARENT)
+    assert traceparent_of("", "sha256:f") == ""
 
 
 def test_output_is_logs_of_the_steps_span():

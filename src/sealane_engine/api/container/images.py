@@ -59,7 +59,7 @@ async def from_image(ctx: Context, self: Container, address: str) -> Container:
     from sealane_engine.oci import reference
 
     login = login_for(ctx, self, reference.parse(address).host) if self.registry_auth else None
-    image = await ctx.engine.images.resolve(address, self.platform, labels=ctx.client.labels, login=login)
+    image = await ctx.engine.images.resolve(address, self.platform, requester=ctx.client, login=login)
     config = merged_config(self.config, config_from_oci(image.config.get("config") or {}))
     return replace(self, root=ImageTree(image), config=config, image_ref=image.ref, last=None)
 

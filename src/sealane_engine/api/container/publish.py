@@ -61,7 +61,7 @@ async def publish(
         stack.push_async_callback(registry.close)
         registry.allow_mounts(mounts)
         digest = await push(registry, ctx.engine.store, target, images, media_types=mediaTypes, mounts=mounts)
-    ctx.engine.events.emit("publish", ctx.client.labels, ref=target.familiar, digest=digest)
+    ctx.engine.events.emit("publish", ctx.client, ref=target.familiar, digest=digest)
     return f"{target.name if _is_tagged(address) else target.repository}@{digest}"
 
 

@@ -25,7 +25,7 @@ from sealane_engine.store.tree import Tree
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from sealane_engine.events import Events
+    from sealane_engine.events import Events, Requester
     from sealane_engine.oci.reference import Reference
     from sealane_engine.store.store import Store
     from sealane_engine.store.volumes import Volume
@@ -82,13 +82,13 @@ class Catalog:
         self._updates: Flights[None] = Flights()
 
     async def image(
-        self, recipe: Recipe, ref: Reference, architecture: str, labels: Mapping[str, str] | None = None
+        self, recipe: Recipe, ref: Reference, architecture: str, requester: Requester | None = None
     ) -> Image:
         """The image of a recipe, standing in for `ref`: from the store, or built now."""
         found = self.known(recipe, ref, architecture)
         if found is None:
             key = recipe.key(architecture)
-            await self._images.join(key, lambda: self._build(key, recipe, architecture, labels))
+            await self._images.join(key, lambda: self._build(key, recipe, architecture, requester))
             found = self.known(recipe, ref, architecture)
             if found is None:
                 raise ImageError(f"{ref} was built and then pruned", reason="catalog-build-failed", hint="try again")
@@ -111,9 +111,9 @@ class Catalog:
             catalog=recipe.name,
         )
 
-    async def _build(self, key: str, recipe: Recipe, architecture: str, labels: Mapping[str, str] | None) -> None:
+    async def _build(self, key: str, recipe: Recipe, architecture: str, requester: Requester | None) -> None:
         name, begun = f"catalog {recipe.name}", time.monotonic()
-        self._events.emit("step-start", labels, key=key, name=name, inputs={"suite": recipe.suite})
+        self._events.emit("step-start", requester, key=key, name=name, inputs={"suite": recipe.suite})
         error = "cancelled"
         try:
             base = await self._base(recipe.suite, architecture)
@@ -136,7 +136,7 @@ class Catalog:
         finally:
             seconds = round(time.monotonic() - begun, 3)
             self._events.emit(
-                "step-end", labels, key=key, name=name, seconds=seconds, exit_code=1 if error else 0, error=error
+                "step-end", requester, key=key, name=name, seconds=seconds, exit_code=1 if error else 0, error=error
             )
 
     def _record(self, key: str, recipe: Recipe, config: dict[str, Any], sources: list[tuple[str, Descriptor]]) -> None:
