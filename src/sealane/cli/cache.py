@@ -1,13 +1,15 @@
-"""`sealane cache`: what the engine keeps on disk: list, forget, prune, how much."""
+"""`sealane cache`: what the engine keeps on disk: list, forget, prune, how much; to another machine and from there."""
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import re
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,21 +20,24 @@ from sealane.errors import SealaneError, UsageError
 if TYPE_CHECKING:
     from sealane_engine.store.store import Store
 
+_FILES = ("prune", "export", "import")  # the verbs that touch layers' files
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12, "ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
 
 
 def run(options: Options, words: list[str]) -> int:
     options, words = strip(options, words)
     arguments = _parser().parse_args(words)
-    if arguments.verb == "prune" and os.geteuid() != 0:
+    if arguments.verb in _FILES and os.geteuid() != 0:
         from sealane.cli.rootless import run_inside
 
-        # its layers belong to the user's subordinate ids: only inside their namespace may they be deleted
+        # its layers belong to the user's subordinate ids: only inside their namespace may they be made, read or deleted
         environ = {**options.environ, "SEALANE_HOME": str(home(options.environ))}
         return run_inside([sys.executable, "-P", "-m", "sealane", "cache", *words], environ)
+    if arguments.verb == "import":
+        home(options.environ).mkdir(parents=True, exist_ok=True)
     store = _open(options)
     try:
-        verbs = {"ls": _ls, "rm": _rm, "prune": _prune, "du": _du}
+        verbs = {"ls": _ls, "rm": _rm, "prune": _prune, "du": _du, "export": _export, "import": _import}
         return verbs[arguments.verb](store, arguments)
     finally:
         store.close()
@@ -40,7 +45,7 @@ def run(options: Options, words: list[str]) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("sealane cache", description="What the engine keeps on disk.")
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="ls | rm | prune | du")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="ls | rm | prune | du | export | import")
     listing = verbs.add_parser("ls", help="list the results, newest first")
     listing.add_argument("-n", type=int, default=50, help="how many (0: all)")
     listing.add_argument("-j", "--json", action="store_true", help="as JSON")
@@ -52,6 +57,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     pruning.add_argument("--volumes", action="store_true", help="cache volumes too")
     verbs.add_parser("du", help="how much there is")
+    exporting = verbs.add_parser("export", help="write results to a folder, for another machine")
+    exporting.add_argument("folder", type=Path)
+    exporting.add_argument(
+        "--limit", default="900M", metavar="SIZE", help="at most this much, most recently used first (900M)"
+    )
+    importing = verbs.add_parser("import", help="take in what export wrote; a folder with a fault is deleted")
+    importing.add_argument("folder", type=Path)
     return parser
 
 
@@ -110,6 +122,39 @@ def _du(store: Store, _: argparse.Namespace) -> int:
     for name, value in entries.items():
         print(f"{name.replace('_', ' '):<12} {human(value) if 'bytes' in name else value}")
     return 0
+
+
+def _export(store: Store, arguments: argparse.Namespace) -> int:
+    from sealane_engine.transfer.export import export
+
+    with _told():
+        done = export(store, arguments.folder, size(arguments.limit))
+    left = f"; {done.left_out} did not fit or can't go" if done.left_out else ""
+    print(f"Exported {done.results} results to {arguments.folder}, {human(done.bytes)}{left}.")
+    return 0
+
+
+def _import(store: Store, arguments: argparse.Namespace) -> int:
+    from sealane_engine.transfer.restore import restore
+
+    with _told():
+        done = restore(store, arguments.folder)
+    if done is None:
+        print(f"There is no exported cache in {arguments.folder}.")
+    else:
+        print(f"Imported {done.results} results in {done.layers} new layers, {human(done.bytes)} read.")
+    return 0
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """The engine's errors as the command line's."""
+    from sealane_engine.errors import EngineError
+
+    try:
+        yield
+    except EngineError as error:
+        raise SealaneError(error.message, reason=error.reason, hint=error.hint) from error
 
 
 def size(text: str) -> int:

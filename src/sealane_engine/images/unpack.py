@@ -18,6 +18,7 @@ from sealane_engine.store.disk import guarded
 if TYPE_CHECKING:
     from sealane_engine.oci.descriptor import Descriptor
     from sealane_engine.oci.lower import Lower
+    from sealane_engine.store.layers import Staging
     from sealane_engine.store.store import Store
     from sealane_engine.store.tree import Tree
 
@@ -43,29 +44,36 @@ def unpack_layer(
     store: Store, parent: Tree, ids: Sequence[str], descriptor: Descriptor, open_blob: Open, name: str
 ) -> str:
     """Unpack the blob of the last of `ids` on `parent`; answers the store's layer. Slow: for a thread."""
-    limits = LayerLimits()
     staging = store.staging(parent)
     try:
-        with guarded(store.home), ExitStack() as stack:
-            source = stack.enter_context(open_blob())
-            verified = streams.Verified(source, descriptor, name)
-            plain = streams.decompress(cast("BinaryIO", verified))
-            stack.enter_context(closing(plain))
-            hashed = streams.Hashed(cast("BinaryIO", plain), limits.total_bytes + _HEADERS_BYTES)
-            ahead = stack.enter_context(closing(streams.Ahead(hashed)))
-            apply.apply(
-                cast("BinaryIO", ahead), staging.fs, store.ids,
-                lower=cast("Lower", store.view(parent)), limits=limits,
-            )  # fmt: skip
-            while verified.read(streams.CHUNK):  # what comes after the stream's end is part of the blob
-                pass
-        _check(hashed.digest, ids[-1], descriptor, name)
+        _check(unpack_blob(store, staging, parent, descriptor, open_blob, name), ids[-1], descriptor, name)
         layer = store.commit(staging)
     except BaseException:
         staging.discard()
         raise
     chains.remember(store, ids, layer)
     return layer
+
+
+def unpack_blob(
+    store: Store, staging: Staging, parent: Tree, descriptor: Descriptor, open_blob: Open, name: str
+) -> str:
+    """Unpack a layer's blob, checked while it passes, into a staging on `parent`; answers what it unpacks to (its diff id)."""
+    limits = LayerLimits()
+    with guarded(store.home), ExitStack() as stack:
+        source = stack.enter_context(open_blob())
+        verified = streams.Verified(source, descriptor, name)
+        plain = streams.decompress(cast("BinaryIO", verified))
+        stack.enter_context(closing(plain))
+        hashed = streams.Hashed(cast("BinaryIO", plain), limits.total_bytes + _HEADERS_BYTES)
+        ahead = stack.enter_context(closing(streams.Ahead(hashed)))
+        apply.apply(
+            cast("BinaryIO", ahead), staging.fs, store.ids,
+            lower=cast("Lower", store.view(parent)), limits=limits,
+        )  # fmt: skip
+        while verified.read(streams.CHUNK):  # what comes after the stream's end is part of the blob
+            pass
+    return hashed.digest
 
 
 def keep_blob(store: Store, layer: str, descriptor: Descriptor, diff_id: str) -> None:

@@ -163,7 +163,7 @@ def _drop_memos(index: Index) -> None:
     A few at a time, written through in between: on a full disk the log of one large deletion would find no room.
     """
     gone = (
-        "SELECT place, key FROM memos WHERE (place IN ('files', 'dirs', 'facts') "
+        "SELECT place, key FROM memos WHERE (place IN ('files', 'dirs', 'facts', 'packed') "
         "AND substr(key, 1, instr(key || ':', ':') - 1) NOT IN (SELECT id FROM objects)) "
         "OR (place LIKE 'scan:%' AND place NOT IN (SELECT key FROM results)) LIMIT 200"
     )

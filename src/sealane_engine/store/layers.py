@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import errno
 import os
 import secrets
 import stat
@@ -103,6 +104,18 @@ def publish(home: Path, staging: Staging) -> str:
         os.rename(staging.fs, home / "l" / layer)
     staging.discard()
     return layer
+
+
+def adopt(home: Path, staging: Staging, layer: str) -> None:
+    """Rename a staging's `fs` to a layer that has a name already; one of that name stays as it is."""
+    try:
+        with guarded(home):
+            os.rename(staging.fs, home / "l" / layer)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+    finally:
+        staging.discard()
 
 
 def _unchanged(staging: Staging) -> bool:

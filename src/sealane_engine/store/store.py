@@ -54,6 +54,7 @@ class Result:
     blobs: tuple[str, ...]
     created: float
     used: float
+    expires: float | None = None
 
 
 class Store:
@@ -155,6 +156,13 @@ class Store:
             self._add_object(layer)
         return layer
 
+    def adopt_layer(self, staging: Staging, layer: str) -> None:
+        """Make a layer of a staging under the name that it has in another store; one that is there stays as it is."""
+        self._leases.write((layer,))
+        layers.adopt(self.home, staging, layer)
+        self._add_object(layer)
+        self._leases.keep((layer,))
+
     def layer_rel(self, layer: str) -> str:
         return f"l/{layer}"
 
@@ -184,8 +192,8 @@ class Store:
             row = db.execute(f"{_SELECT} WHERE key = ?", (key,)).fetchone()
         if row is None:
             return None
-        found, expires = _result(row)
-        if expires is not None and expires <= time.time():
+        found = _result(row)
+        if found.expires is not None and found.expires <= time.time():
             return None
         if not self.lease(found.layers, found.blobs):
             self._drop_broken(found)
@@ -239,6 +247,22 @@ class Store:
             db.executemany("INSERT OR REPLACE INTO memos VALUES (?,?,?)", rows)
         return True
 
+    def adopt_results(self, found: Iterable[tuple[Result, Any]]) -> int:
+        """Record results of another store with their inputs, all or none; those that are known stay. Answers how many are new.
+
+        Their layers and blobs must be here.
+        """
+        count = 0
+        with self._index.write() as db:
+            for each, inputs in found:
+                if db.execute("SELECT 1 FROM results WHERE key = ?", (each.key,)).fetchone() is None:
+                    needs = _dump(each.layers), _dump(each.blobs)
+                    times = each.created, each.used, each.expires
+                    row = (each.key, each.kind, _dump(each.value), *needs, _dump(inputs), *times)
+                    _insert_result(db, row, (*each.layers, *each.blobs))
+                    count += 1
+        return count
+
     def forget(self, key_prefix: str) -> int:
         """Drop results whose key begins so ("" is all of them); answers how many. Their layers go at the next prune."""
         with self._index.write() as db:
@@ -258,7 +282,7 @@ class Store:
         with self._index.connection() as db:
             rows = db.execute(f"{_SELECT} ORDER BY created DESC").fetchall()
         for row in rows:
-            yield _result(row)[0]
+            yield _result(row)
 
     # ------------------------------------------------------------ blobs
     def put_blob(self, data: bytes | BinaryIO) -> str:
@@ -397,12 +421,9 @@ _SELECT = "SELECT key, kind, value, layers, blobs, created, used, expires FROM r
 _ADD_OBJECT = "INSERT OR REPLACE INTO objects (id, boot, created) VALUES (?,?,?)"
 
 
-def _result(row: tuple[Any, ...]) -> tuple[Result, float | None]:
-    key, kind, value, layer_names, blob_names, created, used, expires = row
-    result = Result(
-        key, kind, json.loads(value), tuple(json.loads(layer_names)), tuple(json.loads(blob_names)), created, used
-    )
-    return result, expires
+def _result(row: tuple[Any, ...]) -> Result:
+    key, kind, value, layer_names, blob_names, *times = row
+    return Result(key, kind, json.loads(value), tuple(json.loads(layer_names)), tuple(json.loads(blob_names)), *times)
 
 
 def _insert_result(db: sqlite3.Connection, row: tuple[Any, ...], needs: Iterable[str]) -> None:

@@ -1,0 +1,1 @@
+"""Results that go from one store to another, through a folder that a CI vendor keeps between runs."""
