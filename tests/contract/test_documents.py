@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import dagger
 import pytest
 
@@ -61,3 +64,37 @@ def test_a_report_of_checks_is_a_table(client: Client):
         return await dag.current_workspace().checks().report().contents()
 
     assert client(work) == "| check | type | description | success |\n| -- | -- | -- | -- |\n"
+
+
+def test_the_machine_is_read_anew_when_asked_so(client: Client, tmp_path: Path):
+    """core/integration/host_test.go TestDirectoryCacheBehavior, TestFileCacheBehavior, TestFindUp."""
+    file = tmp_path / "f"
+
+    async def read(dag: dagger.Client, *, no_cache: bool) -> object:
+        directory = dag.host().directory(str(tmp_path), no_cache=no_cache)
+        return [
+            await directory.entries(),
+            await dag.host().file(str(file), no_cache=no_cache).contents(),
+            await dag.address(str(tmp_path)).directory(no_cache=no_cache).file("f").contents(),
+            await dag.address(str(file)).file(no_cache=no_cache).contents(),
+        ]
+
+    async def work(dag: dagger.Client) -> object:
+        file.write_text("1")
+        kept = await dag.host().directory(str(tmp_path), no_cache=True).sync()
+        first = [await read(dag, no_cache=False), await read(dag, no_cache=True)]
+        file.write_text("12")
+        (tmp_path / "g").touch()
+        return [*first, await read(dag, no_cache=False), await read(dag, no_cache=True), await kept.entries()]
+
+    was, now = [["f"], "1", "1", "1"], [["f", "g"], "12", "12", "12"]
+    assert client(work) == [was, was, was, now, ["f"]]
+
+
+def test_what_is_found_upwards_is_named_from_the_working_directory(client: Client):
+    async def work(dag: dagger.Client) -> object:
+        return await dag.host().find_up("etc"), await dag.host().find_up("no-such-name-anywhere")
+
+    found, nothing = client(work)  # type: ignore[misc]
+    assert found == os.path.relpath("/etc")
+    assert nothing is None

@@ -62,7 +62,8 @@ async def directory(
         found = Call.make(made, "Directory", "directory", {"path": subpath}) if subpath else made
         filters.pop("noCache", None)
         return await _evaluate(ctx, Call.make(found, "Directory", "filter", filters) if filters else found)
-    return await _evaluate(ctx, Call.make(_host(ctx), "Directory", "directory", {"path": _path(self.value), **filters}))
+    args = {"path": _path(self.value), **filters}
+    return await _evaluate(ctx, Call.make(_host(ctx), "Directory", "directory", args, scope=ctx.call.scope))
 
 
 @field("file")
@@ -80,7 +81,8 @@ async def file(
         if not subpath:
             raise InvalidInput(f"git reference {self.value!r} names no file", reason="no-file", hint="add #ref:path")
         return await _evaluate(ctx, Call.make(made, "File", "file", {"path": subpath}))
-    return await _evaluate(ctx, Call.make(_host(ctx), "File", "file", {"path": _path(self.value)}))
+    args = {"path": _path(self.value), **({"noCache": True} if noCache else {})}
+    return await _evaluate(ctx, Call.make(_host(ctx), "File", "file", args, scope=ctx.call.scope))
 
 
 @field("secret")

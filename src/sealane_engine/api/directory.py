@@ -24,7 +24,6 @@ from sealane_engine.graph.operation import (
     Patch,
     Ref,
     Remove,
-    Scratch,
     SetTimes,
     WriteFile,
 )
@@ -38,8 +37,11 @@ def edited(self: Directory, action: Action) -> Directory:
 
 
 def inside(self: Directory, path: str) -> str:
-    """A path of the directory as a path of its tree; a trailing slash is kept. `..` stops at the directory."""
-    joined = join("/", posixpath.join(self.at.path, join("/", path).lstrip("/")))
+    """A path of the directory as a path of its tree; a trailing slash is kept.
+
+    `..` leads above the directory, but never out of its tree: Dagger joins the two paths, too.
+    """
+    joined = join(self.at.path, path.lstrip("/"))
     return joined + "/" if path.endswith("/") and joined != "/" else joined
 
 
@@ -226,15 +228,15 @@ async def chown(ctx: Context, self: Directory, *, path: str, owner: str) -> Dire
 
 @field("withPatch")
 async def with_patch(ctx: Context, self: Directory, *, patch: str) -> Directory:
-    whole = self if self.at.path == "/" else Directory(Ref(Edit(Scratch(), Copy(self.at, "/"))), self.platform)
-    return edited(whole, Patch(patch))
+    await seen_directory(ctx, self.at)
+    return edited(self, Patch(patch, self.at.path))
 
 
 @field("withPatchFile")
 async def with_patch_file(ctx: Context, self: Directory, *, patch: File) -> Directory:
     view, _ = await seen_file(ctx, patch.at)
     with view.open(patch.at.path) as opened:
-        return await with_patch(ctx, self, patch=opened.read().decode())
+        return await with_patch(ctx, self, patch=opened.read().decode(errors="surrogateescape"))
 
 
 @field("withError")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import io
 import posixpath
 from typing import Any
 
@@ -14,6 +15,9 @@ from sealane_engine.api.values import File
 from sealane_engine.errors import InvalidInput
 from sealane_engine.graph.operation import ChangeOwner, Copy, Edit, Ref, Scratch, SetTimes, WriteFile
 from sealane_engine.host.export import export_file
+
+MAX_CONTENTS = 128 << 20
+"""Bytes of a file that is asked for as a text, as with Dagger."""
 
 field = Fields("File")
 
@@ -52,10 +56,18 @@ async def sync(ctx: Context, self: File) -> Any:
 
 @field("contents")
 async def contents(ctx: Context, self: File, *, offsetLines: int | None = None, limitLines: int | None = None) -> str:
+    whole = offsetLines is None and limitLines is None
+    size = (await seen_file(ctx, self.at))[1].size
+    if whole and size > MAX_CONTENTS:
+        raise InvalidInput(
+            f"file size {size} exceeds limit {MAX_CONTENTS}",
+            reason="file-too-large",
+            hint="read a part of it by offsetLines and limitLines, or export it",
+        )
     text = (await read_bytes(ctx, self)).decode(errors="replace")
-    if offsetLines is None and limitLines is None:
+    if whole:
         return text
-    lines = text.splitlines(keepends=True)[offsetLines or 0 :]
+    lines = io.StringIO(text, newline="\n").readlines()[offsetLines or 0 :]
     return "".join(lines[:limitLines] if limitLines else lines)
 
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 
 from sealane_engine.api.registry import Context, Fields
@@ -57,10 +58,11 @@ async def unix_socket(ctx: Context, self: Host, *, path: str) -> Socket:
 
 @field("findUp")
 async def find_up(ctx: Context, self: Host, *, name: str, noCache: bool = False) -> str | None:
+    """The nearest file or directory of that name from the working directory upwards, relative to that."""
     current = ctx.engine.client_path(ctx.client, ".")
     for folder in (current, *current.parents):
         if (folder / name).exists():
-            return str(folder / name)
+            return os.path.relpath(folder / name, current)
     return None
 
 

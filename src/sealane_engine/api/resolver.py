@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from sealane_engine.api.registry import Context, Implementation
@@ -37,6 +38,11 @@ PER_CLIENT = frozenset(
 )
 PER_SERVED = frozenset({("Query", "currentTypeDefs"), ("Query", "currentWorkspace"), ("Query", "_typeDefs")})
 """Per client, and anew with each module that is served to it."""
+
+READ_ANEW = frozenset(
+    {("Host", "directory"), ("Host", "file"), ("Host", "findUp"), ("Address", "directory"), ("Address", "file")}
+)
+"""With `noCache`, each time that it's asked; what is made of one id is made of one reading."""
 
 NOT_MEMOISED = frozenset(
     {
@@ -84,6 +90,8 @@ class ApiResolver:
             return {**args, "plaintext": handle}, ""
         if (type_name, field) in PER_SERVED:
             return args, f"{client.id}:{len(client.extra.get('served', ()))}"
+        if (type_name, field) in READ_ANEW and args.get("noCache"):
+            return args, f":{token_hex(8)}"
         return args, client.id if (type_name, field) in PER_CLIENT else ""
 
     async def value(self, client: Client, call: Call) -> Any:
@@ -139,8 +147,8 @@ class ApiResolver:
 
     def _whose(self, call: Call, asker: Client) -> Client:
         """The client for whom a call is evaluated: its scope's, if it or what it's asked of has one, else who asks."""
-        scope = call.scope or (call.receiver.scope if call.receiver else "")
-        ident = scope.partition(":")[0]
+        scopes = (call.scope, call.receiver.scope if call.receiver else "")
+        ident = next((ident for scope in scopes if (ident := scope.partition(":")[0])), "")
         if ident in ("", asker.id):
             return asker
         owner = self._engine.clients.known(ident)

@@ -119,7 +119,10 @@ FROM_LABEL = -1
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A root, what is mounted on it, and how commands run in it. `epoch`: see `container.images.epoch_of`."""
+    """A root, what is mounted on it, and how commands run in it. `epoch`: see `container.images.epoch_of`.
+
+    `args_given`: the default arguments are the caller's own and no image's, so a service runs them without the entrypoint.
+    """
 
     root: Operation = field(default_factory=Scratch)
     config: Config = Config()
@@ -134,6 +137,7 @@ class Container:
     error: str = ""
     registry_auth: tuple[tuple[str, str, Secret], ...] = ()
     terminal: TerminalCommand = TerminalCommand()
+    args_given: bool = False
 
     @property
     def cwd(self) -> str:
@@ -188,6 +192,11 @@ def expand(text: str, env: Pairs) -> str:
     """Replace $NAME and ${NAME}; a name that isn't set becomes nothing."""
     values = dict(env)
     return _VARIABLE.sub(lambda found: values.get(found[1] or found[2] or "", ""), text)
+
+
+def variables_in(text: str) -> frozenset[str]:
+    """The names that `expand` would replace."""
+    return frozenset(found[1] or found[2] or "" for found in _VARIABLE.finditer(text))
 
 
 def with_pair(pairs: Pairs, name: str, value: str) -> Pairs:

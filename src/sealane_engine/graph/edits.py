@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import posixpath
-import subprocess
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sealane_engine.errors import InvalidInput, NotFound
+from sealane_engine.errors import NotFound
 from sealane_engine.graph.operation import (
     ChangeOwner,
     Copy,
@@ -22,6 +19,7 @@ from sealane_engine.graph.operation import (
     SetTimes,
     WriteFile,
 )
+from sealane_engine.graph.patch import apply_patch
 from sealane_engine.graph.users import find_owner
 from sealane_engine.host.patterns import Filter
 from sealane_engine.store.tree import Tree
@@ -132,7 +130,7 @@ def _edit(solver: Solver, base: Tree, action: object) -> Tree:
             case SetTimes():
                 edit.utime("/", action.seconds)
             case Patch():
-                _patch(edit, view, action)
+                apply_patch(edit, view, action)
             case _:
                 raise AssertionError(action)
     return edit.tree
@@ -145,41 +143,3 @@ def _remove(edit: Editor, view: TreeView, action: Remove) -> None:
             continue
         for path in view.glob(pattern.lstrip("/")):
             edit.remove("/" + path.rstrip("/"))
-
-
-def _patch(edit: Editor, view: TreeView, action: Patch) -> None:
-    """`git apply` in a scratch copy of the files that the patch names."""
-    names = {
-        line[6:].split("\t")[0].strip() for line in action.patch.splitlines() if line.startswith(("--- a/", "+++ b/"))
-    }
-    with tempfile.TemporaryDirectory(prefix="patch") as scratch:
-        root = Path(scratch)
-        before: dict[str, bytes] = {}
-        for name in sorted(names):
-            entry = view.stat("/" + name)
-            if entry is not None and entry.kind == "file":
-                (root / name).parent.mkdir(parents=True, exist_ok=True)
-                with view.open("/" + name) as file:
-                    before[name] = file.read()
-                (root / name).write_bytes(before[name])
-                (root / name).chmod(entry.mode)
-        done = subprocess.run(
-            ["git", "apply", "--allow-empty", "-"],
-            cwd=root,
-            input=action.patch.encode(),
-            capture_output=True,
-            check=False,
-            env={"PATH": "/usr/bin:/bin", "GIT_CEILING_DIRECTORIES": str(root.parent), "GIT_CONFIG_NOSYSTEM": "1"},
-        )
-        if done.returncode:
-            raise InvalidInput(
-                f"git apply: exit status {done.returncode}: {done.stderr.decode(errors='replace').strip()}",
-                reason="patch-failed",
-                hint="make the patch against the directory as it is",
-            )
-        for name in sorted(names):
-            path = root / name
-            if not path.exists():
-                edit.remove("/" + name)
-            elif path.read_bytes() != before.get(name):
-                edit.write("/" + name, path.read_bytes(), path.stat().st_mode & 0o777)

@@ -162,9 +162,10 @@ class SetTimes:
 
 @dataclass(frozen=True, slots=True)
 class Patch:
-    """A unified diff, applied by `git apply`."""
+    """A unified diff, applied by `git apply` to what is below `at`; bytes that are no UTF-8 are surrogates."""
 
     patch: str
+    at: str = "/"
 
 
 Action = WriteFile | MakeDirectory | MakeSymlink | Remove | Copy | CopyFiles | ChangeOwner | SetTimes | Patch

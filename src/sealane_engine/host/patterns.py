@@ -69,17 +69,21 @@ class PatternList:
 
 
 class IgnoreRules:
-    """The .gitignore files of a directory tree. Files may be added while the tree is walked, parents first."""
+    """The .gitignore files of a directory tree. Files may be added while the tree is walked, parents first.
 
-    def __init__(self, files: IgnoreFiles = ()) -> None:
+    `below` is where the paths that are asked about lie in that tree: of a part of a repository, the whole counts.
+    """
+
+    def __init__(self, files: IgnoreFiles = (), *, below: str = "") -> None:
         self._rules: dict[str, tuple[_IgnoreRule, ...]] = {}
-        self.key = ""
+        self._below = below.split("/") if below else []
+        self.key = below
         """Grows with each file added: names the rules."""
         for directory, lines in files:
             self.add(directory, lines)
 
     def add(self, directory: str, lines: Sequence[str]) -> None:
-        """Take in one .gitignore."""
+        """Take in one .gitignore of a directory of the tree."""
         texts = tuple(text for line in lines if (text := line.strip()) and not text.startswith("#"))
         if texts:
             self._rules[directory] = tuple(_rule(text) for text in texts)
@@ -89,7 +93,7 @@ class IgnoreRules:
         """Whether the last rule that matches, the deepest file's first, ignores the path."""
         if not self._rules:
             return False
-        names = path.split("/")
+        names = [*self._below, *path.split("/")] if path else self._below
         for depth in range(len(names) - 1, -1, -1):
             for rule in reversed(self._rules.get("/".join(names[:depth]), ())):
                 if rule.matches(names[depth:], is_dir):
@@ -98,7 +102,7 @@ class IgnoreRules:
 
     def may_keep_below(self, directory: str) -> bool:
         """Whether a `!` rule known so far might bring something below an ignored directory back."""
-        names = directory.split("/")
+        names = [*self._below, *directory.split("/")]
         return any(
             rule.negated and rule.may_match_below(names[depth:])
             for depth in range(len(names))

@@ -15,16 +15,16 @@ import json
 import os
 import stat
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sealane_engine.errors import InvalidInput
+from sealane_engine.errors import InvalidInput, NotFound
 from sealane_engine.host.patterns import Filter, IgnoreRules
 from sealane_engine.host.read import Stored, host_errors, read_file, settled, signature
 from sealane_engine.store import disk
-from sealane_engine.store.digest import EMPTY_DIRECTORY, directory_key, files_key, of_directory, record
+from sealane_engine.store.digest import directory_key, files_key, of_directory, record
 from sealane_engine.store.tree import Tree
 
 if TYPE_CHECKING:
@@ -62,14 +62,35 @@ def scan_now(
     if not stat.S_ISDIR(facts.st_mode):
         raise InvalidInput(f"open {path}: not a directory", reason="not-a-directory", hint="use host.file for a file")
     key = _key(root, facts, [list(include), list(exclude), gitignore])
-    rules = IgnoreRules() if gitignore else None
+    below = _in_repository(root) if gitignore else ""
+    rules = IgnoreRules(_ignore_files_above(root, below), below=below) if gitignore else None
     with disk.guarded(store.home):
         try:
-            return _Scan(store, root, key, Filter(include, exclude, rules), rules).run()
+            return _Scan(store, root, key, Filter(include, exclude, rules), rules, below).run()
         except RecursionError:
             raise InvalidInput(
                 f"{path} is nested too deeply", reason="too-deep", hint="exclude the deep part"
             ) from None
+
+
+def _in_repository(root: str) -> str:
+    """Where a directory lies in its git repository; "" for its top, and where there's none."""
+    for top in (Path(root), *Path(root).parents):
+        if os.path.lexists(top / ".git"):
+            below = os.path.relpath(root, top)
+            return "" if below == "." else below
+    return ""
+
+
+def _ignore_files_above(root: str, below: str) -> Iterator[tuple[str, list[str]]]:
+    """The .gitignore files of the directories between a repository's top and one in it, the top's first."""
+    names = below.split("/") if below else []
+    top = Path(root).parents[len(names) - 1] if names else Path(root)
+    for depth in range(len(names)):
+        file = top.joinpath(*names[:depth], ".gitignore")
+        if file.is_file() and not file.is_symlink():
+            with host_errors(str(file)):
+                yield "/".join(names[:depth]), file.read_text(errors="replace").splitlines()
 
 
 def take_now(store: Store, path: Path) -> Tree:
@@ -136,12 +157,15 @@ class _Folder:
 
 
 class _Scan:
-    def __init__(self, store: Store, root: str, key: str, filters: Filter, rules: IgnoreRules | None) -> None:
+    def __init__(
+        self, store: Store, root: str, key: str, filters: Filter, rules: IgnoreRules | None, below: str
+    ) -> None:
         self.store = store
         self.root = root
         self.key = key
         self.filter = filters
         self.rules = rules
+        self.below = below
         self.since = time.time_ns()
         self.seen: Result | None = store.result(key)
         self.rows = store.memos(key)
@@ -151,13 +175,19 @@ class _Scan:
 
     def run(self) -> tuple[Tree, str]:
         try:
-            top = self.folder("", self.root, included=True)
+            ignored = bool(self.below) and self.rules is not None and self.rules.ignored("", is_dir=True)
+            top = self.folder("", self.root, included=not ignored)
             layer = self.changes.commit()
         except BaseException:
             self.changes.discard()
             raise
-        payload = top.payload if top is not None else EMPTY_DIRECTORY
-        digest = of_directory(0o755, 0, 0, payload)
+        if top is None:
+            raise NotFound(
+                f"lstat {self.root}: no such file or directory: a .gitignore above it names it",
+                reason="ignored",
+                hint="take it out of the .gitignore, or leave gitignore away",
+            )
+        digest = of_directory(0o755, 0, 0, top.payload)
         layers = (*self.seen.layers, *((layer,) if layer else ())) if self.seen else ((layer,) if layer else ())
         if self.seen is not None and not layer and not self.new_rows and self.kept == self.rows.keys():
             return Tree(layers), digest
@@ -166,7 +196,7 @@ class _Scan:
             tree = self.store.flatten(tree)
         if tree.layers:
             key = directory_key(tuple((name, "") for name in reversed(tree.layers)))
-            self.store.put_memo("dirs", key, payload)
+            self.store.put_memo("dirs", key, top.payload)
         self.store.replace_result(
             self.seen,
             self.key,
@@ -230,7 +260,7 @@ class _Scan:
                 assert self.rules is not None
                 with host_errors(entry.path):
                     text = Path(entry.path).read_text(errors="replace")
-                self.rules.add(rel, text.splitlines())
+                self.rules.add("/".join(each for each in (self.below, rel) if each), text.splitlines())
 
     def _compare(
         self,

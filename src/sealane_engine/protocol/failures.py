@@ -50,7 +50,7 @@ def graphql_error(
         told = {"message": str(error), "extensions": error.extensions()}
     elif isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
         told = {
-            "message": f"a path is too long: …{str(error.filename)[-SHOWN:]}: keep paths in trees below 4000 bytes",
+            "message": f"a path is too long: …{str(error.filename)[-SHOWN:]}: keep names below 256 bytes and paths below 4000",
             "extensions": {"reason": "path-too-long"},
         }
     else:

@@ -44,15 +44,20 @@ class Address:
     query: Mapping[str, str] = field(default_factory=dict)
 
 
-async def read(scheme: str, rest: str) -> bytes:
-    """The plaintext that a URI names; `rest` is what follows `://`. Raises NotFound, InvalidInput."""
-    reader = _READERS.get(scheme)
-    if reader is None:
+def known(scheme: str) -> None:
+    """Raises InvalidInput (`secret-provider`) for a scheme that nobody reads."""
+    if scheme not in _READERS:
         raise InvalidInput(
             f'unsupported secret provider: "{scheme}"',
             reason="secret-provider",
             hint=f"use one of {', '.join(sorted(_READERS))}",
         )
+
+
+async def read(scheme: str, rest: str) -> bytes:
+    """The plaintext that a URI names; `rest` is what follows `://`. Raises NotFound, InvalidInput."""
+    known(scheme)
+    reader = _READERS[scheme]
     if scheme in _WITHOUT_QUERY:
         return await reader(Address(rest))
     path, _, query = rest.partition("?")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass
+from secrets import token_hex
 
-from sealane_engine.errors import InvalidInput
+from sealane_engine.errors import EngineError, InvalidInput
 
 MAX_BYTES = 128_000
 MAX_PROVIDED_BYTES = 512_000
@@ -17,13 +18,15 @@ MAX_PROVIDED_BYTES = 512_000
 class Secret:
     """`identity` stands for the plaintext in keys and ids: an HMAC under the store's key, or the caller's cache key.
 
-    `handle` finds the plaintext in `Secrets`.
+    `handle` finds the plaintext in `Secrets`. `problem` is why there's none: as with Dagger, a secret that can't be read
+    is an error for who uses it.
     """
 
     name: str
     identity: str
     handle: str
     uri: str = ""
+    problem: EngineError | None = None
 
 
 class Secrets:
@@ -53,17 +56,23 @@ class Secrets:
         return tuple(self._plaintexts.values())
 
     def reveal(self, secret: Secret) -> bytes:
+        """Raises what went wrong when the secret was read."""
+        if secret.problem is not None:
+            raise secret.problem.with_traceback(None)
         return self._plaintexts[secret.handle]
 
     async def from_uri(self, uri: str, cache_key: str = "") -> Secret:
         """Read a secret from its provider (see `providers`)."""
-        from sealane_engine.secrets.providers import read
+        from sealane_engine.secrets.providers import known, read
 
         scheme, separator, rest = uri.partition("://")
         if not separator:
             raise InvalidInput(
                 f"{uri[:3]!r}... is no secret's URI", reason="bad-secret-uri", hint="write it as env://NAME"
             )
-        plaintext = await read(scheme, rest)
-        handle = self.keep(uri, plaintext, MAX_PROVIDED_BYTES)
+        known(scheme)
+        try:
+            handle = self.keep(uri, await read(scheme, rest), MAX_PROVIDED_BYTES)
+        except EngineError as error:
+            return Secret(name="", identity=f"unread:{token_hex(16)}", handle="", uri=uri, problem=error)
         return Secret(name="", identity=f"cache-key:{cache_key}" if cache_key else handle, handle=handle, uri=uri)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import changes, containers, directories, documents, expansion, file_contents, links, mounts
+from . import changes, containers, directories, documents, expansion, file_contents, links, mounts, services
 from .table import Case
 
 EVERY: tuple[Case, ...] = (
@@ -22,4 +22,5 @@ EVERY: tuple[Case, ...] = (
     *file_contents.CASES,
     *file_contents.SEARCH,
     *file_contents.STAT,
+    *services.CASES,
 )

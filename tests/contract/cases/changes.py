@@ -144,7 +144,37 @@ _WAYS: tuple[tuple[str, Apply], ...] = (
     ("withChanges", lambda to, what: to.with_changes(what)),
     ("its patch", lambda to, what: to.with_patch_file(what.as_patch())),
 )
+_BINARY = "\x00\x01\x02 no text \x03"
+
+
+def moved(d: dagger.Client) -> tuple[dagger.Directory, dagger.Changeset]:
+    """A file that is no text, a link, a name that git quotes."""
+    old = files(d, kept="k").with_new_file("bin", _BINARY).with_new_file("ä b", "1\n")
+    new = files(d, kept="k").with_new_file("sub/new", "n").with_new_file("bin", _BINARY + "x")
+    return old, new.with_new_file("ä b", "2\n").with_symlink("kept", "link").changes(old)
+
+
 for _way, _apply in _WAYS:
+    case(
+        "TestChangesAsPatch",
+        f"{_way}: a new file, a link, a binary one",
+        lambda d, apply=_apply: ordered(apply(*moved(d)).glob("**/*")),  # type: ignore[misc]
+        ["bin", "kept", "link", "sub/", "sub/new", "ä b"],
+    )
+    case(
+        "TestChangesAsPatch",
+        f"{_way}: what a binary file and one with a strange name become",
+        lambda d, apply=_apply: each(*(apply(*moved(d)).file(name).contents() for name in ("bin", "ä b"))),  # type: ignore[misc]
+        [_BINARY + "x", "2\n"],
+    )
+    case(
+        "TestChangesAsPatch only removed files",
+        f"{_way}: a removed file's directory",
+        lambda d, apply=_apply: apply(  # type: ignore[misc]
+            files(d, "keep", "dir/gone"), files(d, "keep").changes(files(d, "keep", "dir/gone"))
+        ).glob("**"),
+        ["keep"],
+    )
     case(
         "testChangeApplying basic usage",
         f"{_way}: what there is after",

@@ -292,6 +292,20 @@ def persisted(d: dagger.Client) -> dagger.Container:
     return d.container().with_env_variable("PERSIST", "p").with_volatile_variable("VOL", "v")
 
 
+case(
+    "TestVolatileVariables expand rejects volatile vars",
+    "a volatile one is not expanded",
+    lambda d: persisted(d).with_env_variable("COPY", "$VOL", expand=True).env_variable("COPY"),
+    FAILS,
+)
+case(
+    "TestVolatileVariables expand rejects volatile vars",
+    "one with a longer name is",
+    lambda d: (
+        persisted(d).with_env_variable("VOLUME", "3").with_env_variable("C", "$VOLUME", expand=True).env_variable("C")
+    ),
+    "3",
+)
 case("TestVolatileVariables", "a volatile one doesn't run a step again", volatile, True)
 case(
     "TestVolatileVariables",

@@ -200,6 +200,18 @@ case(
     FAILS,
 )
 case(
+    "(changeset_test.go TestChangeset: topLevelDir)",
+    "what is above a part",
+    lambda d: d.directory().with_new_directory("b").directory("b").with_new_file("f", "").directory("..").entries(),
+    ["b/"],
+)
+case(
+    "(core/directory.go path.Join)",
+    "nothing above the top",
+    lambda d: d.directory().with_new_file("f", "").directory("../..").entries(),
+    ["f"],
+)
+case(
     "TestWithFile",
     "under another name",
     lambda d: d.directory().with_file("t", files(d, f="x").file("f")).file("t").contents(),

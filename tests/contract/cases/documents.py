@@ -253,3 +253,16 @@ case(
     lambda d: sh(base(d).with_secret_variable("S", token(d, "0123456789abcdef\n" * 200)), 'echo -n "$S"'),
     "***",
 )
+case(
+    "(address_test.go TestSecret uri)",
+    "one that can't be read is an error for who uses it",
+    lambda d: d.address("env://NOT_SET_ANYWHERE?cacheKey=x").secret().uri(),
+    "env://NOT_SET_ANYWHERE",
+)
+case(
+    "(address_test.go TestSecret uri)",
+    "one that can't be read has no plaintext",
+    lambda d: d.secret("env://NOT_SET_ANYWHERE").plaintext(),
+    FAILS,
+)
+case("(core/schema/secret.go ResolverForID)", "a provider that nobody knows", lambda d: d.secret("no://x").uri(), FAILS)

@@ -106,3 +106,45 @@ case(
 )
 case("TestPatch", "an empty patch", lambda d: there(files(d, "f").with_patch("").sync()), True)
 case("TestPatch", "a patch that doesn't fit", lambda d: files(d, h="Bye\n").with_patch(_HELLO).sync(), FAILS)
+
+_RENAME = "diff --git a/h b/sub/k\nsimilarity index 100%\nrename from h\nrename to sub/k\n"
+_MODE = "diff --git a/h b/h\nold mode 100644\nnew mode 100755\n"
+_LINK = "diff --git a/l b/l\nnew file mode 120000\n--- /dev/null\n+++ b/l\n@@ -0,0 +1 @@\n+h\n\\ No newline at end of file\n"
+case(
+    "TestPatch (git apply)",
+    "a rename by patch",
+    lambda d: files(d, h="Hello\n").with_patch(_RENAME).glob("**/*"),
+    ["sub/", "sub/k"],
+)
+case(
+    "TestPatch (git apply)",
+    "another mode by patch",
+    lambda d: files(d, h="Hello\n").with_patch(_MODE).stat("h").permissions(),
+    0o755,
+)
+case(
+    "TestPatch (git apply)",
+    "a link by patch",
+    lambda d: files(d, h="Hello\n").with_patch(_LINK).file("l").contents(),
+    "Hello\n",
+)
+case(
+    "TestPatch (git apply)",
+    "a directory goes with its last file",
+    lambda d: (
+        d.directory().with_new_file("s/t/h", "Hello, World!\n").with_patch(_GONE.replace("a/h", "a/s/t/h")).entries()
+    ),
+    [],
+)
+case(
+    "TestPatch (git apply)",
+    "no patch through a link",
+    lambda d: (
+        d.directory()
+        .with_new_file("real/h", "Hello, World!\n")
+        .with_symlink("real", "s")
+        .with_patch(_HELLO.replace("a/h", "a/s/h").replace("b/h", "b/s/h"))
+        .sync()
+    ),
+    FAILS,
+)

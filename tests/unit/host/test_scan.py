@@ -62,6 +62,21 @@ def test_filters(store, host, options, expected):
     assert paths(store, tree) == expected
 
 
+def test_gitignore_of_the_directories_above_in_a_repository(store, host):
+    root = host(
+        {".git/": "", ".gitignore": "*.log\n/out/\n!sub/keep.log\n", "sub/a.log": "", "sub/keep.log": "", "sub/b": "",
+         "out/x": "", "sub/deep/c.log": "", "sub/deep/d": ""}
+    )  # fmt: skip
+    tree, _ = scan_now(store, root / "sub", gitignore=True)
+    assert paths(store, tree) == ["b", "deep/", "deep/d", "keep.log"]
+    with pytest.raises(NotFound) as caught:
+        scan_now(store, root / "out", gitignore=True)
+    assert caught.value.reason == "ignored"
+    host({".gitignore": "b\n"})
+    tree, _ = scan_now(store, root / "sub", gitignore=True)
+    assert paths(store, tree) == ["a.log", "deep/", "deep/c.log", "deep/d", "keep.log"]
+
+
 def test_gitignore(store, host):
     root = host(
         {

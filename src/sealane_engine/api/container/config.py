@@ -14,6 +14,7 @@ from sealane_engine.api.values import (
     NameValue,
     Port,
     join,
+    variables_in,
     with_pair,
     without_pair,
 )
@@ -29,16 +30,18 @@ field = Fields("Container")
 
 
 def expanded(self: Container, text: str, expand: bool) -> str:
-    """A path or value with the container's variables put in, if asked. A secret variable is refused, not revealed."""
+    """A path or value with the container's variables put in, if asked: none that is secret, or doesn't count in keys."""
     if not expand:
         return text
-    for name, _ in self.secret_env:
-        if f"${name}" in text or f"${{{name}}}" in text:
-            raise InvalidInput(
-                f"expand cannot be used with secret env variable {name!r}",
-                reason="expand-secret",
-                hint="let the command read the variable itself",
-            )
+    used = variables_in(text)
+    for kind, pairs in (("secret", self.secret_env), ("volatile", self.volatile_env)):
+        for name, _ in pairs:
+            if name in used:
+                raise InvalidInput(
+                    f'expand cannot be used with {kind} env variable "{name}"',
+                    reason=f"expand-{kind}",
+                    hint="let the command read the variable itself",
+                )
     return expand_variables(text, self.config.env)
 
 
@@ -87,14 +90,17 @@ async def without_secret_variable(ctx: Context, self: Container, *, name: str) -
 async def with_entrypoint(
     ctx: Context, self: Container, *, args: list[str], keepDefaultArgs: bool = False
 ) -> Container:
-    kept = self.config.default_args if keepDefaultArgs else ()
-    return self.with_config(entrypoint=tuple(args), default_args=kept)
+    return _with_entrypoint(self, tuple(args), keep=keepDefaultArgs)
 
 
 @field("withoutEntrypoint")
 async def without_entrypoint(ctx: Context, self: Container, *, keepDefaultArgs: bool = False) -> Container:
-    kept = self.config.default_args if keepDefaultArgs else ()
-    return self.with_config(entrypoint=(), default_args=kept)
+    return _with_entrypoint(self, (), keep=keepDefaultArgs)
+
+
+def _with_entrypoint(self: Container, args: tuple[str, ...], *, keep: bool) -> Container:
+    changed = self.with_config(entrypoint=args, default_args=self.config.default_args if keep else ())
+    return replace(changed, args_given=self.args_given and keep)
 
 
 @field("entrypoint")
@@ -104,12 +110,12 @@ async def entrypoint(ctx: Context, self: Container) -> list[str]:
 
 @field("withDefaultArgs")
 async def with_default_args(ctx: Context, self: Container, *, args: list[str]) -> Container:
-    return self.with_config(default_args=tuple(args))
+    return replace(self.with_config(default_args=tuple(args)), args_given=True)
 
 
 @field("withoutDefaultArgs")
 async def without_default_args(ctx: Context, self: Container) -> Container:
-    return self.with_config(default_args=())
+    return replace(self.with_config(default_args=()), args_given=False)
 
 
 @field("defaultArgs")

@@ -141,11 +141,10 @@ async def as_service(
     noInit: bool = False,
 ) -> Service:
     ctx.engine.allow_privileged(insecureRootCapabilities, "asService(insecureRootCapabilities: true)")
-    if not args and self.last is not None and not useEntrypoint:
-        args = list(self.last.args)
+    with_entrypoint = useEntrypoint or not (args or self.args_given)
     step = make_step(
         self,
-        full_args(self, args or [], useEntrypoint or not args, expand),
+        full_args(self, args or [], with_entrypoint, expand),
         nested=experimentalPrivilegedNesting,
         privileged=insecureRootCapabilities,
         no_init=noInit,
