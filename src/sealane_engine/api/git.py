@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sealane_engine.api.changeset import Changeset
-from sealane_engine.api.paths import seen_directory
+from sealane_engine.api.paths import seen_directory, tree_exists
 from sealane_engine.api.registry import Context, Fields
 from sealane_engine.api.values import Directory, Service, Socket
-from sealane_engine.errors import InvalidInput, Unsupported
+from sealane_engine.errors import InvalidInput
 from sealane_engine.git import checkout
 from sealane_engine.git.command import Login, LoginNeeded, host_login
-from sealane_engine.git.mirror import Mirror, local_mirror, merge_base, remote_mirror
+from sealane_engine.git.mirror import Mirror, leads, local_mirror, merge_base, remote_mirror
 from sealane_engine.git.refs import Found, Refs, check_commit
 from sealane_engine.git.submodules import MAX_DEPTH, absolute, submodules
 from sealane_engine.git.url import GitURL, candidates
@@ -27,6 +27,7 @@ from sealane_engine.graph.operation import Copy, Edit, Filled, Ref, Remove
 from sealane_engine.host.patterns import Filter
 
 if TYPE_CHECKING:
+    from sealane_engine.net.route import Route
     from sealane_engine.secrets.secret import Secret
     from sealane_engine.store.view import TreeView
 
@@ -71,34 +72,34 @@ async def git_(
     httpAuthHeader: Secret | None = None,
     experimentalServiceHost: Service | None = None,
 ) -> GitRepository:
-    if experimentalServiceHost is not None:
-        raise Unsupported("git(experimentalServiceHost) is not implemented by the embedded engine")
     problem: LoginNeeded | None = None
     for each in candidates(url):
         login = _login(ctx, each, httpAuthUsername, httpAuthToken, httpAuthHeader)
         if each.scheme == "ssh":
             login = await _ssh_login(ctx, login, sshKnownHosts, sshAuthSocket)
-        if ctx.client.extra.get("workdir") is None:
-            await _check_nested(ctx, each)
+        route = await ctx.route(experimentalServiceHost, each.host)
+        await _check_nested(ctx, each, route)
         try:
-            return await _open(ctx, each, login, keepGitDir)
+            return await _open(ctx, each, login, keepGitDir, route)
         except LoginNeeded as error:
             problem = problem or error
     assert problem is not None
     raise problem
 
 
-async def _check_nested(ctx: Context, url: GitURL) -> None:
+async def _check_nested(ctx: Context, url: GitURL, route: Route | None) -> None:
     """A module's session has no way to this machine's files and ports."""
     from sealane_engine.http.fetch import check_host
 
+    if ctx.client.extra.get("workdir") is not None or leads(route, url):
+        return
     if url.scheme == "file":
         ctx.engine.need_machine(ctx.client, f"repository {url.url}")
     await check_host(f"{url.scheme}://{url.host}{f':{url.port}' if url.port else ''}")
 
 
-async def _open(ctx: Context, url: GitURL, login: Login, keep_git: bool) -> GitRepository:
-    mirror = remote_mirror(ctx.engine.options.home, url, login)
+async def _open(ctx: Context, url: GitURL, login: Login, keep_git: bool, route: Route | None) -> GitRepository:
+    mirror = remote_mirror(ctx.engine.options.home, url, login, route=route)
     try:
         refs = await mirror.refs()
     except LoginNeeded:
@@ -108,7 +109,7 @@ async def _open(ctx: Context, url: GitURL, login: Login, keep_git: bool) -> GitR
         known = await host_login(url)  # as the user's own git would
         if known is None:
             raise
-        mirror = remote_mirror(ctx.engine.options.home, url, known)
+        mirror = remote_mirror(ctx.engine.options.home, url, known, route=route)
         refs = await mirror.refs()
     return GitRepository(mirror, refs, url.url, url.ref, keep_git)
 
@@ -197,8 +198,10 @@ async def tags(ctx: Context, self: GitRepository, *, patterns: list[str] | None 
 async def uncommitted(ctx: Context, self: GitRepository) -> Changeset:
     """From what HEAD says to what the directory has; what is ignored and not tracked doesn't count."""
     committed = await tree(ctx, await head(ctx, self), discardGitDir=True)
-    if self.source is None:
-        return Changeset(committed, committed)
+    if self.source is None or not await tree_exists(
+        ctx, Ref(self.source.at.tree, f"{self.source.at.path}/.git"), None, True
+    ):
+        return Changeset(committed, committed)  # a repository without files of its own
     dirty = self.source
     view, root = await seen_directory(ctx, dirty.at)
     head_view, head_root = await seen_directory(ctx, committed.at)
@@ -285,13 +288,13 @@ async def _fill_submodules(ctx: Context, repository: GitRepository, commit: str,
             raise InvalidInput(
                 f"submodules of submodules of {repository.url} go deeper than {MAX_DEPTH}", reason="git-submodule"
             )
-        if ctx.client.extra.get("workdir") is None:
-            await _check_nested(ctx, url)
+        route = repository.mirror.route
+        await _check_nested(ctx, url, route)
         same_host = (url.scheme, url.host, url.port) == (known.scheme, known.host, known.port)
         login = repository.mirror.login if same_host else Login()
         if url.scheme == "ssh" and not login.agent:
             login = await _ssh_login(ctx, login, "", None)
-        inner = await _open(ctx, url, login, keep_git=False)
+        inner = await _open(ctx, url, login, False, route)
         place, wanted = folder / each.path, Found(each.commit)
         await inner.mirror.fetch((wanted,), depth=1)
         index = ctx.engine.scratch / f"index-{hashlib.sha256(str(place).encode()).hexdigest()[:16]}"

@@ -8,13 +8,15 @@ import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from sealane_engine.api.registry import Context, Fields
 from sealane_engine.api.values import File, Service
-from sealane_engine.errors import InvalidInput, Unsupported
+from sealane_engine.errors import InvalidInput
 from sealane_engine.graph.operation import Filled, Ref
 
 if TYPE_CHECKING:
+    from sealane_engine.net.route import Route
     from sealane_engine.secrets.secret import Secret
 
 query = Fields("Query")
@@ -33,14 +35,19 @@ async def http(
     authHeader: Secret | None = None,
     experimentalServiceHost: Service | None = None,
 ) -> File:
-    if experimentalServiceHost is not None:
-        raise Unsupported("http(experimentalServiceHost) is not implemented by the embedded engine")
     header = ctx.engine.secrets.reveal(authHeader).decode() if authHeader else ""
-    return File(await fetched_file(ctx, url, name, permissions, checksum or "", header))
+    route = await ctx.route(experimentalServiceHost, urlsplit(url).hostname or "")
+    return File(await fetched_file(ctx, url, name, permissions, checksum or "", header, route))
 
 
 async def fetched_file(
-    ctx: Context, url: str, name: str | None, permissions: int | None, checksum: str, header: str
+    ctx: Context,
+    url: str,
+    name: str | None,
+    permissions: int | None,
+    checksum: str,
+    header: str,
+    route: Route | None = None,
 ) -> Ref:
     """The file at an address, alone in a tree."""
     from sealane_engine.http.fetch import check_digest, fetch, file_name
@@ -55,6 +62,7 @@ async def fetched_file(
         header=header,
         checksum=check_digest(checksum) if checksum else "",
         own_machine=ctx.client.extra.get("workdir") is not None,
+        route=route,
     )
     mode = MODE if permissions is None else permissions
 

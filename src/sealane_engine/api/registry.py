@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
+    from sealane_engine.api.values import Service
     from sealane_engine.graph.operation import Operation
     from sealane_engine.graph.solve import Asker
+    from sealane_engine.net.route import Route
     from sealane_engine.protocol.call import Call
     from sealane_engine.protocol.client import Client
     from sealane_engine.session import Engine
@@ -38,6 +40,11 @@ class Context:
         from sealane_engine.graph.solve import Asker
 
         return Asker(self.client)
+
+    async def route(self, service: Service | None, host: str) -> Route | None:
+        """The way to a service that an address may name: the given one, or one that runs under that name."""
+        services = self.engine.services
+        return await services.route(service, self.engine.solver, self.asker) if service else services.running(host)
 
     async def owner_ids(self, root: Operation, owner: str) -> str:
         """An `owner` argument as numeric `uid:gid`, names looked up in a container's root."""

@@ -61,8 +61,13 @@ class Login:
     identity: str = ""
 
 
-def remote_environment(url: GitURL, login: Login, settings: Mapping[str, str] | None = None) -> dict[str, str]:
-    """What git needs in its environment to reach a remote; nothing of it is on a command line."""
+def remote_environment(
+    url: GitURL, login: Login, settings: Mapping[str, str] | None = None, *, alias: str = ""
+) -> dict[str, str]:
+    """What git needs in its environment to reach a remote; nothing of it is on a command line.
+
+    `alias` is the host whose SSH keys count, when it is reached at another address.
+    """
     wanted = {f"protocol.{url.scheme}.allow": "always", **(settings or {})}
     environment = {name: os.environ[name] for name in PROXIES if name in os.environ}
     if url.scheme in ("http", "https"):
@@ -81,6 +86,7 @@ def remote_environment(url: GitURL, login: Login, settings: Mapping[str, str] | 
             *("-F", "/dev/null", "-o", "BatchMode=yes"),
             *("-o", f"StrictHostKeyChecking={'yes' if login.strict else 'accept-new'}"),
             *("-o", f"UserKnownHostsFile={hosts}"),
+            *(("-o", f"HostKeyAlias={alias}") if alias else ()),
         )
         environment["GIT_SSH_COMMAND"] = " ".join(quote(option) for option in options)
         environment["GIT_SSH_VARIANT"] = "ssh"

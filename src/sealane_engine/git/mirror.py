@@ -13,19 +13,23 @@ import os
 import posixpath
 import shutil
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sealane_engine.errors import InvalidInput
+from sealane_engine.errors import InvalidInput, Unsupported
 from sealane_engine.git.command import GitFailed, Login, git, plain_environment, remote_environment
 from sealane_engine.git.refs import Found, Refs
 from sealane_engine.store import locks
 
 if TYPE_CHECKING:
     from sealane_engine.git.url import GitURL
+    from sealane_engine.net.route import Route
     from sealane_engine.store.view import Entry, TreeView
+
+PORTS = {"http": 80, "git": 9418, "ssh": 22}
+"""By which a service is reached, and its port when none is said."""
 
 CONFIG = """\
 [core]
@@ -47,12 +51,14 @@ class Mirror:
     login: Login = field(default_factory=Login)
     settings: tuple[tuple[str, str], ...] = ()
     scratch_name: str = field(default="refs/sealane/fetched", repr=False)
+    route: Route | None = None
 
     async def refs(self) -> Refs:
         """What the remote has now; a directory's repository, what it has."""
         if self.url is None:
             return Refs.parse(await git(self.folder, "ls-remote", "--symref", "--", str(self.folder)))
-        return Refs.parse(await git(Path("/"), "ls-remote", "--symref", "--", self.url.url, environment=self._remote()))
+        async with self._remote() as (url, environment):
+            return Refs.parse(await git(Path("/"), "ls-remote", "--symref", "--", url, environment=environment))
 
     async def fetch(self, wanted: Sequence[Found], *, depth: int, tags: bool = False) -> None:
         """Have these commits here with so much of their history (0: all)."""
@@ -88,33 +94,64 @@ class Mirror:
             await self._run_fetch([each.commit for each in wanted], depth)
         except GitFailed as error:
             named = [f"+{each.name}:{self.scratch_name}/{number}" for number, each in enumerate(wanted) if each.name]
-            if "unadvertised object" not in str(error) or len(named) < len(wanted):
+            if "dumb http transport" in str(error):  # a server of nothing but files knows no depth, and names alone
+                await self._run_fetch([f"+refs/*:{self.scratch_name}/all/*"], 0)
+            elif "unadvertised object" in str(error) and len(named) == len(wanted):
+                # an old server gives nothing but what it has a name for
+                await self._run_fetch(named, depth)
+            else:
                 raise
-            # an old server gives nothing but what it has a name for
-            await self._run_fetch(named, depth)
             await self._check_local(wanted)
 
     async def _run_fetch(self, specs: Sequence[str], depth: int) -> None:
         assert self.url is not None
         how = [f"--depth={depth}"] if depth > 0 else ["--unshallow"] if (self.folder / "shallow").exists() else []
-        await git(
-            self.folder,
-            *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--force", *how),
-            *("--", self.url.url, *specs),
-            environment=self._remote(),
-        )
+        async with self._remote() as (url, environment):
+            await git(
+                self.folder,
+                *("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--no-recurse-submodules", "--force", *how),
+                *("--", url, *specs),
+                environment=environment,
+            )
 
-    def _remote(self) -> Mapping[str, str]:
+    @contextlib.asynccontextmanager
+    async def _remote(self) -> AsyncIterator[tuple[str, Mapping[str, str]]]:
+        """The address that git is given, and its environment; a service is there for as long as the block runs."""
         assert self.url is not None
-        return remote_environment(self.url, self.login, dict(self.settings))
+        settings = dict(self.settings)
+        if self.route is None or not leads(self.route, self.url):
+            yield self.url.url, remote_environment(self.url, self.login, settings)
+            return
+        async with self.route.open(self.url.port or PORTS[self.url.scheme]) as port:
+            url = self.url.at("127.0.0.1", port)
+            alias = self.url.host if self.url.port in (None, PORTS["ssh"]) else f"[{self.url.host}]:{self.url.port}"
+            try:
+                yield url.url, remote_environment(url, self.login, settings, alias=alias)
+            except GitFailed as error:
+                place = f":{self.url.port}" if self.url.port else ""
+                error.message = error.message.replace(f"127.0.0.1:{port}", f"{self.url.host}{place}")
+                raise
 
 
-def remote_mirror(home: Path, url: GitURL, login: Login, settings: tuple[tuple[str, str], ...] = ()) -> Mirror:
+def leads(route: Route | None, url: GitURL) -> bool:
+    """Whether an address names the service that a route goes to. Raises Unsupported for one by HTTPS."""
+    if route is None or url.host.lower() != route.host.lower():
+        return False
+    if url.scheme not in PORTS:
+        raise Unsupported(
+            f"{url.url}: git from a service by {url.scheme} is not implemented by the embedded engine",
+            hint=f"serve it by one of {', '.join(PORTS)}",
+        )
+    return True
+
+
+def remote_mirror(home: Path, url: GitURL, login: Login, *, route: Route | None = None) -> Mirror:
     """The mirror of a remote. Who asks with another login has another one: it may show more than is everybody's."""
-    name = hashlib.sha256(repr((url.url, login.identity, url.password)).encode()).hexdigest()[:32]
+    asked = (url.url, login.identity, url.password, *((route.key,) if route else ()))
+    name = hashlib.sha256(repr(asked).encode()).hexdigest()[:32]
     parent = home / "git"
     parent.mkdir(mode=0o700, exist_ok=True)
-    return Mirror(parent / name, url, login, settings)
+    return Mirror(parent / name, url, login, route=route)
 
 
 async def _make_bare(folder: Path, extensions: Iterable[str] = ()) -> None:

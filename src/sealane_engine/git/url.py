@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import unquote, urlsplit, urlunsplit
 
 from sealane_engine.errors import InvalidInput
@@ -29,6 +29,16 @@ class GitURL:
     def site(self) -> str:
         """What an HTTP setting of git is limited to."""
         return f"{self.scheme}://{self.host}{f':{self.port}' if self.port else ''}/"
+
+    def at(self, host: str, port: int) -> GitURL:
+        """The same repository at another place. A path in scp's style goes from the user's home folder."""
+        user = f"{self.user}@" if self.user else ""
+        if "://" in self.url:
+            path = urlunsplit(("", "", *urlsplit(self.url)[2:]))
+        else:
+            path = self.url.partition(":")[2]
+            path = path if path.startswith("/") else f"/~/{path}"
+        return replace(self, url=f"{self.scheme}://{user}{host}:{port}{path}", host=host, port=port)
 
 
 def parse(text: str) -> GitURL:

@@ -7,16 +7,18 @@ import hashlib
 import ipaddress
 import socket
 import ssl
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin, urlsplit, urlunsplit
 
 from sealane_engine.errors import HostError, InvalidInput, NotFound
 
 if TYPE_CHECKING:
     import httpx
 
+    from sealane_engine.net.route import Route
     from sealane_engine.store.store import Result, Store
 
 CONNECT_SECONDS = 10.0
@@ -33,8 +35,16 @@ class Fetched:
     seconds: int
 
 
-async def fetch(store: Store, url: str, *, header: str = "", checksum: str = "", own_machine: bool = True) -> Fetched:
-    """The file at an address. `checksum` is the digest that it must have.
+async def fetch(
+    store: Store,
+    url: str,
+    *,
+    header: str = "",
+    checksum: str = "",
+    own_machine: bool = True,
+    route: Route | None = None,
+) -> Fetched:
+    """The file at an address. `checksum` is the digest that it must have; `route` is the way to a service.
 
     `own_machine` False: addresses of this machine and its link are refused, however a name or a redirect leads there.
     With `header` (Authorization) nothing is kept: it may be another file for everybody else.
@@ -42,13 +52,15 @@ async def fetch(store: Store, url: str, *, header: str = "", checksum: str = "",
     import httpx
 
     _check_url(url)
-    key = "http:" + hashlib.sha256(url.encode()).hexdigest()
+    key = "http:" + hashlib.sha256(f"{route.key} {url}".encode() if route else url.encode()).hexdigest()
     kept = None if header else store.result(key)
     if kept is not None and checksum and kept.value["digest"] == checksum:
         return Fetched(checksum, kept.value["seconds"])
-    async with _client(url) as client:
+    async with AsyncExitStack() as stack:
+        client = await stack.enter_async_context(_client(url, route))
         try:
-            response = await _follow(client, url, _headers(kept, header), own_machine)
+            ways = _Ways(route, stack)
+            response = await _follow(client, url, _headers(kept, header), own_machine, ways)
             try:
                 if response.status_code == httpx.codes.NOT_MODIFIED and kept is not None:
                     return _checked(Fetched(kept.value["digest"], kept.value["seconds"]), checksum)
@@ -108,23 +120,49 @@ def _headers(kept: Result | None, header: str) -> dict[str, str]:
     return headers
 
 
-def _client(url: str) -> httpx.AsyncClient:
+class _Ways:
+    """Where an address is asked: at the address itself, or on the way to the service that it names."""
+
+    def __init__(self, route: Route | None, stack: AsyncExitStack) -> None:
+        self._route, self._stack = route, stack
+        self._ports: dict[int, int] = {}
+
+    def leads(self, url: str) -> bool:
+        return self._route is not None and urlsplit(url).hostname == self._route.host.lower()
+
+    async def target(self, url: str) -> tuple[str, dict[str, str], dict[str, str]]:
+        """What to ask for in an address's stead: the address, and headers and extensions that keep its name."""
+        if self._route is None or not self.leads(url):
+            return url, {}, {}
+        parts = urlsplit(url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        if port not in self._ports:
+            self._ports[port] = await self._stack.enter_async_context(self._route.open(port))
+        target = urlunsplit(parts._replace(netloc=f"127.0.0.1:{self._ports[port]}"))
+        return target, {"Host": parts.netloc.rpartition("@")[2]}, {"sni_hostname": parts.hostname or ""}
+
+
+def _client(url: str, route: Route | None) -> httpx.AsyncClient:
     import httpx
 
     return httpx.AsyncClient(
         verify=ssl.create_default_context(),  # this machine's own trust
         timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
         follow_redirects=False,
-        trust_env=not _is_here(urlsplit(url).hostname or ""),
+        trust_env=route is None and not _is_here(urlsplit(url).hostname or ""),
         headers={"User-Agent": "sealane"},
     )
 
 
-async def _follow(client: httpx.AsyncClient, url: str, headers: dict[str, str], own_machine: bool) -> httpx.Response:
+async def _follow(
+    client: httpx.AsyncClient, url: str, headers: dict[str, str], own_machine: bool, ways: _Ways
+) -> httpx.Response:
     for _ in range(MAX_REDIRECTS + 1):
-        if not own_machine:
+        if not own_machine and not ways.leads(url):
             await check_host(url)
-        response = await client.send(client.build_request("GET", url, headers=headers), stream=True)
+        target, named, extensions = await ways.target(url)
+        request = client.build_request("GET", target, headers={**headers, **named}, extensions=extensions)
+        response = await client.send(request, stream=True)
         if not response.has_redirect_location:
             return response
         target = urljoin(url, response.headers["location"])

@@ -11,14 +11,16 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from sealane_engine.errors import ExecError, InvalidInput, ServiceError
 from sealane_engine.graph.output import Capture
 from sealane_engine.graph.step import open_stdin, step_name
+from sealane_engine.net.route import Route
 from sealane_engine.sandbox.plan import Command
 from sealane_engine.secrets.scrub import Scrubber
 
@@ -118,6 +120,41 @@ class Services:
         running = self._running.get(await self._key(service, solver, asker))
         if running is not None:
             await self._end(running, grace=0.0 if kill else TERMINATE_SECONDS)
+
+    async def route(self, service: Service, solver: Solver, asker: Asker) -> Route:
+        """The way to a service from this machine. Nothing is started yet."""
+        while service.upstream is not None:
+            service = service.upstream
+        host = await self.hostname(service, solver, asker)
+        key = await solver.service_key(service, asker)
+        return Route(host, key, lambda port: self._reached(lambda: self._get(service, solver, asker), port))
+
+    def running(self, host: str) -> Route | None:
+        """The way to the service that runs under a host name."""
+        for each in self._running.values():
+            if each.hostname.lower() == host.lower() and each.hostname != "localhost":
+                return Route(each.hostname, each.key, partial(self._reached, partial(self._still, each)))
+        return None
+
+    async def _still(self, running: Running) -> Running:
+        if running.key not in self._running:
+            raise ServiceError(
+                f"service {running.hostname} has ended", reason="service-ended", hint="start it, or bind it"
+            )
+        return running
+
+    @contextlib.asynccontextmanager
+    async def _reached(self, get: Callable[[], Awaitable[Running]], port: int) -> AsyncIterator[int]:
+        running = await get()
+        running.users += 1
+        try:
+            forward = await self._network.expose_to_host(running.address, port)
+            try:
+                yield forward.port
+            finally:
+                await forward.aclose()
+        finally:
+            self._detach(running)
 
     async def up(self, tunnel: Service, solver: Solver, asker: Asker) -> None:
         """Hold a tunnel open until it ends or the caller is cancelled."""
