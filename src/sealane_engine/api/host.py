@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from sealane_engine.api.registry import Context, Fields
 from sealane_engine.api.values import Directory, File, Port, PortForward, Service, Socket
-from sealane_engine.errors import NotFound
+from sealane_engine.errors import InvalidInput, NotFound
 from sealane_engine.graph.operation import HostDirectory, HostFile, Ref
 
 query = Fields("Query")
@@ -69,6 +69,8 @@ async def find_up(ctx: Context, self: Host, *, name: str, noCache: bool = False)
 @field("service")
 async def service(ctx: Context, self: Host, *, ports: list[dict], host: str = "localhost") -> Service:  # type: ignore[type-arg]
     ctx.engine.need_machine(ctx.client, "its ports")
+    if not ports:
+        raise InvalidInput("no ports to forward", reason="no-ports", hint="name the ports of the machine")
     forwards = tuple(_forward(each) for each in ports)
     exposed = tuple(Port(each.frontend or each.backend, each.protocol) for each in forwards)
     return Service(host=host, forwards=forwards, ports=exposed)
@@ -84,11 +86,17 @@ async def tunnel(
     ports: list[dict] | None = None,  # type: ignore[type-arg]
 ) -> Service:
     ctx.engine.need_machine(ctx.client, "its ports")
-    forwards = tuple(_forward(each) for each in ports or ())
+    given = tuple(_forward(each) for each in ports or ())
+    forwards = given
+    if native or not given:
+        exposed = (PortForward(each.port, each.port if native else None, each.protocol) for each in service.ports)
+        forwards = (*exposed, *given)
     if not forwards:
-        forwards = tuple(PortForward(each.port, each.port if native else None, each.protocol) for each in service.ports)
-    elif native:
-        forwards += tuple(PortForward(each.port, each.port, each.protocol) for each in service.ports)
+        raise InvalidInput(
+            "no ports to forward: the service exposes none",
+            reason="no-ports",
+            hint="call withExposedPort, or name them",
+        )
     return replace(Service(upstream=service, forwards=forwards), ports=service.ports)
 
 

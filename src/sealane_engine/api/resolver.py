@@ -54,6 +54,7 @@ NOT_MEMOISED = frozenset(
         ("Service", "stop"),
         ("Service", "up"),
         ("Service", "endpoint"),
+        ("Service", "ports"),
         ("Container", "up"),
         ("Container", "exportImage"),
         ("Up", "run"),

@@ -28,7 +28,11 @@ async def with_hostname(ctx: Context, self: Service, *, hostname: str) -> Servic
 
 @field("ports")
 async def ports(ctx: Context, self: Service) -> list[Port]:
-    return list(self.ports)
+    """Of a tunnel: where it listens, which a port of its own choice is known of once it is open."""
+    if self.upstream is None:
+        return list(self.ports)
+    numbers = await ctx.engine.services.ports(self, ctx.engine.solver, ctx.asker)
+    return [Port(number, each.protocol) for number, each in zip(numbers, self.forwards, strict=True)]
 
 
 @field("endpoint")

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sealane_engine.graph.prepare import Prepared, Preparer
     from sealane_engine.graph.solve import Asker, Solver
     from sealane_engine.net.network import Network
-    from sealane_engine.net.services import Services
+    from sealane_engine.net.services import Bound, Services
     from sealane_engine.sandbox.backend import Backend, Exit, Process
     from sealane_engine.session import Nested
     from sealane_engine.store.layers import Staging
@@ -85,9 +85,10 @@ class Steps:
         name = step_name(step)
         async with AsyncExitStack() as stack:
             nested = await self._nested(asker, stack) if step.nested else None
-            prepared = await self._prepare(step, key, solver, asker, stack, nested, ())
+            bound = await self._services.bind(step.bindings, solver, asker, stack)
+            prepared = await self._prepare(step, key, solver, asker, stack, nested, (), bound)
             self._events.emit("step-start", asker, key=key, name=name)
-            ended, capture, seconds = await self._execute(prepared, key, asker, stack, nested)
+            ended, capture, seconds = await bound.unless_ended(self._execute(prepared, key, asker, stack, nested))
             self._events.emit("step-end", asker, key=key, name=name, seconds=seconds, exit_code=ended.code)
             self._check(step, ended.code, capture)
             return await asyncio.to_thread(self._commit, step, key, prepared, ended, capture)
@@ -102,7 +103,8 @@ class Steps:
         env: tuple[tuple[str, str], ...],
     ) -> Held:
         """Start a command that nobody keeps anything of (a module's process). It is killed when the stack is left."""
-        prepared = await self._prepare(step, "function", solver, asker, stack, None, env)
+        bound = await self._services.bind(step.bindings, solver, asker, stack)
+        prepared = await self._prepare(step, "function", solver, asker, stack, None, env, bound)
         capture = self._capture("", prepared, asker)
         stack.callback(capture.close)
         process = await self._captured(prepared, capture, stdin, stack, None)
@@ -119,7 +121,8 @@ class Steps:
         async with AsyncExitStack() as stack:
             nested = await self._nested(asker, stack) if step.nested else None
             env = (("TERM", os.environ.get("TERM", "xterm")),)
-            prepared = await self._prepare(step, "terminal", solver, asker, stack, nested, env)
+            bound = await self._services.bind(step.bindings, solver, asker, stack)
+            prepared = await self._prepare(step, "terminal", solver, asker, stack, nested, env, bound)
 
             async def run(terminal: int) -> int:
                 process = await self._start(prepared, (terminal, terminal, terminal), stack, nested)
@@ -136,14 +139,14 @@ class Steps:
         stack: AsyncExitStack,
         nested: Nested | None,
         env: tuple[tuple[str, str], ...],
+        bound: Bound,
     ) -> Prepared:
-        hosts = await self._services.bind(step.bindings, solver, asker, stack)
         return await self._preparer.prepare(
             step,
             solver,
             asker,
             stack,
-            hosts=hosts,
+            hosts=bound.hosts,
             resolv_conf=self._network.resolv_conf(),
             hostname=key.removeprefix("sha256:")[:12],
             extra_env=(("BAGGAGE", asker.baggage), *(nested.env if nested else ()), *env),

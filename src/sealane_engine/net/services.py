@@ -11,11 +11,11 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from sealane_engine.errors import ExecError, InvalidInput, ServiceError
 from sealane_engine.graph.output import Capture
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from sealane_engine.graph.solve import Asker, Solver
     from sealane_engine.net.network import Network
     from sealane_engine.sandbox.backend import Backend, Process
+
+T = TypeVar("T")
 
 DETACH_SECONDS = 10.0
 TERMINATE_SECONDS = 10.0
@@ -54,7 +56,52 @@ class Running:
     capture: Capture | None = None
     watcher: asyncio.Task[None] | None = None
     detach: asyncio.TimerHandle | None = None
+    ending: bool = False
     ended: asyncio.Event = field(default_factory=asyncio.Event)
+    code: int | None = None  # of its process, once that has ended
+    cause: str = ""  # of its end, when that wasn't its own
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """What a step is bound to: names → addresses, and the services by their aliases."""
+
+    hosts: Mapping[str, str]
+    services: tuple[tuple[str, Running], ...] = ()
+
+    async def ended(self) -> ServiceError:
+        """Wait until one of the services ends; for ever when there's none that can."""
+        waiting = {
+            asyncio.ensure_future(running.ended.wait()): (alias, running)
+            for alias, running in self.services
+            if running.process is not None
+        }
+        if not waiting:
+            await asyncio.get_running_loop().create_future()
+        try:
+            done, _ = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
+        alias, running = waiting[done.pop()]
+        why = running.cause or (f"exit code: {running.code}" if running.code else "")
+        said = f"bound service {running.hostname} (aliased as {alias}) exited{': ' if why else ''}{why}"
+        return ServiceError(
+            f"{said}\n{_tail(running.capture)}".rstrip(), reason="service-exited", hint="look at its log above"
+        )
+
+    async def unless_ended(self, work: Coroutine[Any, Any, T]) -> T:
+        """What `work` answers. Raises ServiceError as soon as a service ends while it is at it."""
+        working, ended = asyncio.ensure_future(work), asyncio.ensure_future(self.ended())
+        try:
+            await asyncio.wait({working, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                return working.result()
+            raise ended.result()
+        finally:
+            working.cancel()
+            ended.cancel()
+            await asyncio.gather(working, ended, return_exceptions=True)
 
 
 class Services:
@@ -80,10 +127,8 @@ class Services:
 
     # ---- what callers use
 
-    async def bind(
-        self, bindings: tuple[Binding, ...], solver: Solver, asker: Asker, stack: AsyncExitStack
-    ) -> dict[str, str]:
-        """Start what a step is bound to and hold it until the stack is left; the answer is names → addresses."""
+    async def bind(self, bindings: tuple[Binding, ...], solver: Solver, asker: Asker, stack: AsyncExitStack) -> Bound:
+        """Start what a step is bound to and hold it until the stack is left."""
         hosts = {each.hostname: each.address for each in self._running.values()}
         running = await asyncio.gather(*(self._bound(each, solver, asker) for each in bindings))
         for binding, each in zip(bindings, running, strict=True):
@@ -91,7 +136,7 @@ class Services:
             stack.callback(self._detach, each)
             hosts[each.hostname] = each.address
             hosts[binding.alias] = each.address
-        return hosts
+        return Bound(hosts, tuple(zip((binding.alias for binding in bindings), running, strict=True)))
 
     async def hostname(self, service: Service, solver: Solver, asker: Asker) -> str:
         """The name under which containers find a service. Nothing is started."""
@@ -110,6 +155,10 @@ class Services:
                 "the service exposes no port", reason="no-ports", hint="call withExposedPort, or name the port"
             )
         return await self.hostname(service, solver, asker), number
+
+    async def ports(self, tunnel: Service, solver: Solver, asker: Asker) -> list[int]:
+        """The ports of the client's machine that a tunnel listens at, in the order in which it was asked for them."""
+        return list((await self._get(tunnel, solver, asker)).ports.values())
 
     async def start(self, service: Service, solver: Solver, asker: Asker) -> Running:
         running = await self._get(service, solver, asker)
@@ -182,7 +231,9 @@ class Services:
 
     async def _get(self, service: Service, solver: Solver, asker: Asker) -> Running:
         key = await self._key(service, solver, asker)
-        if (running := self._running.get(key)) is not None:
+        while (running := self._running.get(key)) is not None and running.ending:
+            await running.ended.wait()
+        if running is not None:
             if running.detach is not None:
                 running.detach.cancel()
                 running.detach = None
@@ -233,11 +284,11 @@ class Services:
         step = service.step
         assert step is not None
         hostname = service.hostname or _name(key)
-        hosts = await self.bind(step.bindings, solver, asker, stack)
+        bound = await self.bind(step.bindings, solver, asker, stack)
         address = self._network.address()
         stack.callback(self._network.release, address)
         prepared = await self._preparer.prepare(
-            step, solver, asker, stack, hosts=hosts, resolv_conf=self._network.resolv_conf(), hostname=hostname
+            step, solver, asker, stack, hosts=bound.hosts, resolv_conf=self._network.resolv_conf(), hostname=hostname
         )
         capture = Capture(
             lambda: Scrubber(prepared.secrets),
@@ -250,10 +301,10 @@ class Services:
         running = Running(key, hostname, address, {each.port: each.port for each in service.ports}, stack)
         running.process, running.capture = process, capture
         began = asyncio.get_running_loop().time()
-        await self._until_healthy(service, running, prepared)
+        await bound.unless_ended(self._until_healthy(service, running, prepared))
         seconds = round(asyncio.get_running_loop().time() - began, 3)
         self._events.emit("service-ready", asker, key=key, name=hostname, seconds=seconds)
-        running.watcher = asyncio.create_task(self._watch(running))
+        running.watcher = asyncio.create_task(self._watch(running, bound))
         return running
 
     async def _launch(self, prepared: Prepared, capture: Capture, address: str) -> Process:
@@ -350,10 +401,13 @@ class Services:
 
     # ---- ending
 
-    async def _watch(self, running: Running) -> None:
+    async def _watch(self, running: Running, bound: Bound) -> None:
         assert running.process is not None
-        ended = await running.process.wait()
-        self._events.emit("service-end", key=running.key, name=running.hostname, exit_code=ended.code)
+        try:
+            running.code = (await bound.unless_ended(running.process.wait())).code
+        except ServiceError as error:
+            running.cause = error.message
+        self._events.emit("service-end", key=running.key, name=running.hostname, exit_code=running.code)
         running.watcher = None
         await self._end(running, grace=0.0)
 
@@ -368,8 +422,13 @@ class Services:
         task.add_done_callback(self._stopping.discard)
 
     async def _end(self, running: Running, *, grace: float) -> None:
-        if self._running.pop(running.key, None) is None:
+        """SIGTERM, and after `grace` seconds the end; a second call without grace doesn't wait for that."""
+        if running.ending:
+            if running.process is not None and not grace:
+                await running.process.kill()
+            await running.ended.wait()
             return
+        running.ending = True
         if running.detach is not None:
             running.detach.cancel()
         if running.watcher is not None:
@@ -378,8 +437,9 @@ class Services:
             await running.process.signal(signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(grace):
-                    await running.process.wait()
+                    running.code = (await running.process.wait()).code
         await running.stack.aclose()
+        self._running.pop(running.key, None)
         running.ended.set()
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+
+import anyio
+import dagger
 
 from .table import FAILS, Cases, base
-
-if TYPE_CHECKING:
-    import dagger
 
 CASES = case = Cases("service", "core/integration/container_test.go TestContainerAsService")
 
@@ -78,3 +78,93 @@ case(
     lambda d: asked(d, says(d).without_entrypoint().without_default_args().as_service()),
     FAILS,
 )
+
+# ---- the end of one that somebody uses
+
+_CRASHES = "while [ ! -e /checked ]; do sleep 0.05; done; sleep 0.2; echo crashed >&2; exit 42"
+
+
+def crashing(d: dagger.Client) -> dagger.Service:
+    """It ends soon after it was found healthy."""
+    service = base(d).with_default_args(["sh", "-c", _CRASHES]).with_docker_healthcheck(["touch", "/checked"])
+    return service.as_service()
+
+
+async def ending(d: dagger.Client, service: dagger.Service) -> str:
+    script = f"sleep 30; echo should-not-run # {time.time_ns()}"
+    return await base(d).with_service_binding("app", service).with_exec(["sh", "-c", script]).stdout()
+
+
+def dependent(d: dagger.Client) -> dagger.Service:
+    return base(d).with_service_binding("dep", crashing(d)).with_default_args(["sleep", "60"]).as_service()
+
+
+case(
+    "(services_test.go TestExecServiceExitShortCircuits)",
+    "the end of a service is that of the step that uses it",
+    lambda d: ending(d, crashing(d)),
+    FAILS,
+)
+case(
+    "(services_test.go TestServiceDependencyExitShortCircuits)",
+    "the end of a service's service is its own",
+    lambda d: ending(d, dependent(d)),
+    FAILS,
+)
+
+
+async def tunnel_ports(d: dagger.Client) -> object:
+    container = base(d).with_default_args(["sleep", "60"]).with_exposed_port(38080, experimental_skip_healthcheck=True)
+    forward = dagger.PortForward(backend=8080, frontend=38081)
+    tunnel = d.host().tunnel(container.as_service(), native=True, ports=[forward])
+    started = await tunnel.start()
+    try:
+        return [await port.port() for port in await started.ports()]
+    finally:
+        await started.stop()
+
+
+case(
+    "(services_test.go TestHostToContainer)", "a tunnel's ports, the service's own first", tunnel_ports, [38080, 38081]
+)
+case(
+    "(services_test.go TestHostToContainer no ports to forward)",
+    "no tunnel to nothing",
+    lambda d: d.host().tunnel(base(d).with_default_args(["sleep", "9"]).as_service()).start(),
+    FAILS,
+)
+case(
+    "(services_test.go TestContainerToHost invalid host service)",
+    "no host service without ports",
+    lambda d: d.host().service([]).start(),
+    FAILS,
+)
+
+
+async def stubborn(d: dagger.Client) -> object:
+    """One that only notes SIGTERM: it is still there while it is asked to stop, and gone when it is killed."""
+    program = (
+        "import signal,time\nsignal.signal(15, lambda *_: open('/v/told','w').write('TERM'))\nwhile 1: time.sleep(9)"
+    )
+    volume = d.cache_volume(f"stubborn-{time.time_ns()}")
+    service = (
+        d.container()
+        .from_("python:3.11-slim")
+        .with_mounted_cache("/v", volume)
+        .with_exposed_port(1, experimental_skip_healthcheck=True)
+        .as_service(args=["python3", "-c", program])
+        .with_hostname("stubborn")
+    )
+    await service.start()
+    script = (
+        f"for i in $(seq 100); do cat /v/told && break; sleep 0.05; done; getent hosts stubborn >&2 # {time.time_ns()}"
+    )
+    asks = base(d).with_mounted_cache("/v", volume).with_exec(["sh", "-c", script])
+    async with anyio.create_task_group() as group:
+        group.start_soon(service.stop)
+        told = await asks.stdout()
+        await service.stop(kill=True)
+    return told
+
+
+case("(services_test.go TestStartStopKill)", "SIGTERM first, and a kill when asked", stubborn, "TERM")
