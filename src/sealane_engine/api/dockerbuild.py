@@ -34,6 +34,7 @@ from sealane_engine.graph.operation import (
     StepMount,
     WriteFile,
 )
+from sealane_engine.oci.platform import normalised
 
 if TYPE_CHECKING:
     from sealane_engine.dockerfile.builder import CopyStep, RunStep
@@ -64,7 +65,7 @@ async def docker_build(
 
     if ssh is not None:
         raise Unsupported("Directory.dockerBuild(ssh) is not implemented by the embedded engine")
-    wanted = platform or default_platform()
+    wanted = normalised(platform, default_platform()) if platform else default_platform()
     arguments = {each["name"]: each["value"] for each in buildArgs or ()}
     text, context = await _read(ctx, self, dockerfile)
     planned = plan(text, arguments, build_platform=default_platform(), target_platform=wanted)

@@ -9,6 +9,7 @@ from sealane_engine.api.file import check_file_name
 from sealane_engine.api.registry import Context, Fields
 from sealane_engine.api.values import Container, Directory, File
 from sealane_engine.graph.operation import Edit, Ref, Scratch, WriteFile
+from sealane_engine.oci.platform import normalised
 
 query = Fields("Query")
 MACHINES = {"x86_64": "linux/amd64", "aarch64": "linux/arm64"}
@@ -30,7 +31,8 @@ async def default_platform_field(ctx: Context, self: None) -> str:
 
 @query("container")
 async def container(ctx: Context, self: None, *, platform: str | None = None) -> Container:
-    return Container(platform=platform or default_platform())
+    own = default_platform()
+    return Container(platform=normalised(platform, own) if platform else own)
 
 
 @query("directory")

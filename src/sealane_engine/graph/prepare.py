@@ -197,12 +197,14 @@ class Preparer:
     async def _volume(
         self, mount: MountCache, view: TreeView, solver: Solver, asker: Asker, stack: AsyncExitStack
     ) -> str:
-        volume = self._store.volume(mount.namespace, mount.key)
+        uid, gid = find_owner(view, mount.owner)
+        content = await solver.content(mount.source, asker) if mount.source is not None else ""
+        variant = f"{uid or 0}:{gid or 0} {content}" if uid or gid or content else ""
+        volume = self._store.volume(mount.namespace, mount.key, variant)
         if mount.sharing == "PRIVATE":
-            volume = stack.enter_context(self._store.private_volume(mount.namespace, mount.key))
+            volume = stack.enter_context(self._store.private_volume(mount.namespace, mount.key, variant))
         elif mount.sharing == "LOCKED":
             await stack.enter_async_context(self._store.lock_volume(volume))
-        uid, gid = find_owner(view, mount.owner)
         seed = None
         if mount.source is not None:
             seed = solver.view(await solver.tree(mount.source.tree, asker)), mount.source.path

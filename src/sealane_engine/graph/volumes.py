@@ -19,7 +19,7 @@ def fill_volume(
 ) -> None:
     """Fill a volume the first time that it is mounted, and give it to its owner; later it is as its users left it.
 
-    `mode` is that of its own directory (None: as it is).
+    `mode` is that of its own directory (None: that of what it is filled with).
     """
     done = volume.path.with_name(volume.path.name + ".filled")
     if done.exists():
@@ -31,6 +31,8 @@ def fill_volume(
             return
         if seed is not None:
             export_directory(seed[0], seed[1], volume.path, wipe=False)
+            source = seed[0].stat(seed[1])
+            mode = source.mode if mode is None and source is not None else mode
         owner = store.ids.outer(uid), store.ids.outer(gid)
         for folder, names, files in os.walk(volume.path):
             for name in (".", *names, *files):

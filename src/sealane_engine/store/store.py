@@ -366,9 +366,9 @@ class Store:
         return flatten(self, tree)
 
     # ------------------------------------------------------------ volumes
-    def volume(self, namespace: str, key: str) -> volumes.Volume:
-        """The shared cache volume of a key in a namespace, made if needed."""
-        found = volumes.volume(self.home, namespace, key, self.ids)
+    def volume(self, namespace: str, key: str, variant: str = "") -> volumes.Volume:
+        """The shared cache volume of a key in a namespace, made if needed; see `volumes.volume`."""
+        found = volumes.volume(self.home, namespace, key, self.ids, variant)
         held = (f"volume:{found.name}",)
         self._leases.write(self._leases.missing(held))
         self._leases.keep(held)
@@ -381,9 +381,9 @@ class Store:
         """Hold a volume for oneself (LOCKED sharing). Lock several in the order of their names."""
         return locks.locked(volume.lock_path)
 
-    def private_volume(self, namespace: str, key: str) -> volumes.PrivateVolume:
+    def private_volume(self, namespace: str, key: str, variant: str = "") -> volumes.PrivateVolume:
         """A volume of this key that nobody else uses now (PRIVATE sharing): a context manager that frees it."""
-        return volumes.private(self.home, self.volume(namespace, key), self.ids)
+        return volumes.private(self.home, self.volume(namespace, key, variant), self.ids)
 
     # ------------------------------------------------------------ cleaning
     def prune(self, *, keep_bytes: int = 0, cache_volumes: bool = False) -> gc.Pruned:

@@ -44,11 +44,14 @@ class PrivateVolume:
         os.close(self._descriptor)
 
 
-def volume(home: Path, namespace: str, key: str, ids: IdRange) -> Volume:
-    """The volume of a key; namespaces (modules, projects) never share one."""
+def volume(home: Path, namespace: str, key: str, ids: IdRange, variant: str = "") -> Volume:
+    """The volume of a key; namespaces (modules, projects) never share one.
+
+    `variant` is whose it is and what it begins with: as with Dagger, that makes another volume of the same key.
+    """
     parts = b"".join(
         len(part).to_bytes(8, "big") + part
-        for part in (namespace.encode(errors="surrogatepass"), key.encode(errors="surrogatepass"))
+        for part in (each.encode(errors="surrogatepass") for each in (namespace, key, *((variant,) if variant else ())))
     )
     name = hashlib.sha256(parts).hexdigest()[:24]
     return _make(home, name, "data", "lock", ids)

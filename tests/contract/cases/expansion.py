@@ -194,7 +194,7 @@ _KINDS: tuple[tuple[str, Callable[[dagger.Client, dagger.Container, str], dagger
     ("withMountedSecret", lambda d, c, owner: c.with_mounted_secret("x", d.set_secret("o", "hunter2"), owner=owner)),
     (
         "withMountedCache",
-        lambda d, c, owner: c.with_mounted_cache("x", d.cache_volume(f"contract-owner-{owner}"), owner=owner),
+        lambda d, c, owner: c.with_mounted_cache("x", d.cache_volume("contract-owner"), owner=owner),
     ),
 )
 for _kind, _add in _KINDS:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+
+import dagger
 
 from .table import FAILS, Cases, base, files, sh
-
-if TYPE_CHECKING:
-    import dagger
 
 CASES = case = Cases("mounts", "core/integration/container_test.go")
 
@@ -256,4 +255,74 @@ case(
         .contents()
     ),
     "some-content",
+)
+
+# ---- what a mount is made of
+
+case(
+    "TestWithMountedDirectoryOwner permissions",
+    "a part that is given an owner keeps its mode",
+    lambda d: sh(
+        base(d).with_mounted_directory(
+            "/m", d.directory().with_new_directory("p", permissions=0o745).directory("p"), owner="1234:4321"
+        ),
+        "stat -c %a:%u:%g /m",
+    ),
+    "745:1234:4321\n",
+)
+case(
+    "TestWithoutFileOnMountedFile",
+    "a file goes with the one that is mounted over it",
+    lambda d: (
+        base(d)
+        .with_file("/mnt/f", d.file("f", "1"))
+        .with_mounted_file("/mnt/f", d.file("f", "2"))
+        .without_file("/mnt/f")
+        .directory("/mnt")
+        .entries()
+    ),
+    [],
+)
+case(
+    "TestFileErrors get path under tmpfs",
+    "no path out of a tmpfs",
+    lambda d: base(d).with_mounted_temp("/mnt/tmp").file("/mnt/tmp/bogus").contents(),
+    FAILS,
+)
+
+
+def cached(d: dagger.Client, key: str, **given: object) -> dagger.Container:
+    return base(d).with_mounted_cache("/c", d.cache_volume(key), **given)  # type: ignore[arg-type]
+
+
+async def volumes(d: dagger.Client) -> object:
+    """What is in the volumes of one key after its plain one was written to: plain, an owner's, one with a source."""
+    key = f"contract-{time.time_ns()}"
+    await sh(cached(d, key), "echo plain > /c/f")
+    list_it = f"stat -c %a:%u:%g /c; ls /c # {key}"
+    seed = d.directory().with_new_directory("p", permissions=0o745).with_new_file("p/seed", "").directory("p")
+    return [
+        await sh(cached(d, key), list_it),
+        await sh(cached(d, key, owner="1234:4321"), list_it),
+        await sh(cached(d, key, source=seed), list_it),
+    ]
+
+
+case(
+    "TestWithMountedCacheOwner (core/schema/container.go withMountedCacheDynamicInputs)",
+    "another owner or source makes another volume of a key",
+    volumes,
+    ["755:0:0\nf\n", "755:1234:4321\n", "745:0:0\nseed\n"],
+)
+case(
+    "(platform_test.go, container_test.go TestFromIDPlatform)",
+    "a platform in one spelling",
+    lambda d: d.container(platform=dagger.Platform("linux/arm64/v8")).platform(),
+    "linux/arm64",
+)
+case(
+    "(platform_test.go TestInvalid)",
+    "a platform that is none",
+    lambda d: d.container(platform=dagger.Platform("windows98")).platform(),
+    FAILS,
 )

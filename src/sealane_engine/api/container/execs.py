@@ -141,6 +141,10 @@ async def as_service(
     noInit: bool = False,
 ) -> Service:
     ctx.engine.allow_privileged(insecureRootCapabilities, "asService(insecureRootCapabilities: true)")
+    if not (args or self.config.default_args or self.config.entrypoint):
+        raise InvalidInput(
+            "no service command has been set", reason="no-command", hint="give arguments, or call withDefaultArgs first"
+        )
     with_entrypoint = useEntrypoint or not (args or self.args_given)
     step = make_step(
         self,

@@ -17,6 +17,7 @@ from sealane_engine.graph.operation import (
     Failing,
     MakeSymlink,
     MountCache,
+    MountTemp,
     MountTree,
     Operation,
     Ref,
@@ -33,16 +34,17 @@ def locate(self: Container, path: str) -> tuple[int | None, Ref]:
     for index, mount in enumerate(self.mounts):
         inside = path == mount.target or path.startswith(mount.target.rstrip("/") + "/")
         deeper = best is None or len(mount.target) >= len(self.mounts[best].target)
-        if inside and deeper and isinstance(mount, MountTree | MountCache):
+        if inside and deeper and isinstance(mount, MountTree | MountCache | MountTemp):
             best = index
     if best is None:
         return None, Ref(Failing(self.error) if self.error else self.root, path)
     mount = self.mounts[best]
-    if isinstance(mount, MountCache):
+    if isinstance(mount, MountCache | MountTemp):
+        kind = "cache" if isinstance(mount, MountCache) else "tmpfs"
         raise InvalidInput(
-            f"{mount.target}: cannot retrieve path from cache",
-            reason="path-in-cache",
-            hint="copy what you need out of the cache volume in a step",
+            f"{path}: cannot retrieve path from {kind}",
+            reason=f"path-in-{kind}",
+            hint="copy what you need out of it in a step",
         )
     assert isinstance(mount, MountTree)
     rest = path[len(mount.target) :].strip("/")
@@ -199,7 +201,13 @@ async def with_symlink(ctx: Context, self: Container, *, target: str, linkName: 
 
 
 async def _without(ctx: Context, self: Container, *, path: str, expand: bool = False) -> Container:
-    return edited(self, where(self, path, expand).rstrip("/") or "/", lambda inner: Remove((inner,)))
+    """What is mounted at the path goes, and what is below the mount."""
+    place = where(self, path, expand).rstrip("/") or "/"
+    index, _ = locate(self, place)
+    while index is not None and self.mounts[index].target == place:
+        self = replace(self, mounts=(*self.mounts[:index], *self.mounts[index + 1 :]))
+        index, _ = locate(self, place)
+    return edited(self, place, lambda inner: Remove((inner,)))
 
 
 field("withoutFile")(_without)

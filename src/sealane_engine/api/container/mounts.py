@@ -52,7 +52,7 @@ async def with_mounted_directory(
     at = source.at
     if owner:
         ids = await ctx.owner_ids(self.root, owner)
-        at = Ref(Edit(Edit(Scratch(), Copy(at, "/")), ChangeOwner("/", ids)))
+        at = Ref(Edit(at.tree, ChangeOwner(at.path, ids)), at.path)  # in its place: its own mode is kept
     target = where(self, path, expand).rstrip("/") or "/"
     return _mounted(self, MountTree(target, at, read_only=readOnly))
 
