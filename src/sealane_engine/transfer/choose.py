@@ -1,4 +1,5 @@
-"""Which results of a store travel, and in which order: those used last first.
+"""Which results of a store travel, and in which order: what ran (steps, base images) before what was only put together
+from it, in each of them what was used last first.
 
 Left out: kinds that mean nothing elsewhere (`contents.KINDS`), what has expired, and what hangs on a secret. A secret
 counts in a key by an HMAC that no other store computes, so such a result would never be found; and what a step writes
@@ -33,7 +34,12 @@ def choose(kept: Sequence[Kept], now: float) -> list[list[Kept]]:
         if now - result.created < age and (expires is None or now < expires):
             own = (by_key.get(own_blob(layer)) for layer in result.layers)
             chosen.append([each, *(blob for blob in own if blob is not None)])
-    return sorted(chosen, key=lambda group: (-group[0].result.used, group[0].result.key))
+    return sorted(chosen, key=_rank)
+
+
+def _rank(group: list[Kept]) -> tuple[bool, float, str]:
+    result = group[0].result
+    return result.kind == "tree", -result.used, result.key
 
 
 def private(kept: Iterable[Kept]) -> set[str]:

@@ -82,8 +82,10 @@ class _Bounded:
 class _Export:
     def __init__(self, store: Store, folder: Path, limit: int) -> None:
         self.store, self.folder = store, folder
-        self.left, self.waste = limit, limit
+        self.limit = self.left = self.waste = limit
         self.layers: dict[str, Packed] = {}
+        self.files: set[str] = set()
+        """Of the layers: two may be the same file, which counts once."""
         self.blobs: dict[str, int] = {}
         self.refused: set[str] = set()
         """Layers and blobs that can't go: they didn't fit, and what is left only shrinks."""
@@ -105,11 +107,10 @@ class _Export:
                 left_out += 1
         data = Contents(self.layers, self.blobs, tuple(chosen.values())).to_json()
         changed = self._write_index(data)
-        files = {(folders.LAYERS, packed.file) for packed in self.layers.values()}
+        files = {(folders.LAYERS, file) for file in self.files}
         files |= {(folders.BLOBS, digest.partition(":")[2]) for digest in self.blobs}
         folders.clear(self.folder, frozenset(files), index=False)
-        size = sum(packed.size for packed in self.layers.values()) + sum(self.blobs.values())
-        return Exported(len(chosen), left_out, size, changed)
+        return Exported(len(chosen), left_out, self.limit - self.left, changed)
 
     def _add(self, group: list[Kept]) -> bool:
         """Bring a group's layers and blobs into the folder; False when they can't all go."""
@@ -131,9 +132,11 @@ class _Export:
             found = self._pack(layer, room) if self.waste > 0 else None
             if found is None:
                 return self._refuse(layer, self.left - room)
+            if found.file not in self.files | {each.file for each in packed.values()}:
+                room -= found.size
             packed[layer] = found
-            room -= found.size
         self.layers |= packed
+        self.files |= {each.file for each in packed.values()}
         self.blobs |= copied
         self.left = room
         return True
@@ -156,7 +159,7 @@ class _Export:
         place = self.folder / folders.LAYERS
         memo = self.store.memo(MEMOS, layer)
         known = Packed(**json.loads(memo)) if memo else None
-        if known is not None and known.size > room:
+        if known is not None and known.size > room and known.file not in self.files:
             return None
         if known is not None and _has(place / known.file, known.size):
             return known
@@ -164,8 +167,12 @@ class _Export:
         if not _travels(path):
             return None
         part = place / f"{new_id()}.part"
+        largest = max((each.size for each in self.layers.values()), default=0)
         try:
-            made = self._write(path, part, room)
+            made = self._write(path, part, max(room, largest))  # it may be a file that is there
+            if made is not None and made.size > room and made.file not in self.files:
+                self.waste -= made.size
+                return None
             if made is not None:
                 part.rename(place / made.file)
                 self.store.put_memo(MEMOS, layer, json.dumps(asdict(made)))

@@ -87,6 +87,30 @@ def test_a_result_goes_whole_or_not_at_all(first, folder, tree, step, used):
     assert done.bytes < 5_000
 
 
+def test_what_ran_comes_before_what_was_put_together_from_it(first, folder, tree, step, used):
+    ran = step("ran", tree("base", {"/data": os.urandom(10_000)})[0])
+    used(ran, 1_000)
+    for number in range(3):
+        tree(str(number), {"/data": os.urandom(10_000)})
+    export(first, folder, 15_000)
+    assert ran in _keys(folder)
+
+
+def test_layers_that_are_the_same_file_count_once(first, second, folder, tree):
+    data = os.urandom(10_000)
+    keys = []
+    for number in range(4):
+        made, key = tree(str(number), {"/data": data})
+        os.utime(first.layer_path(made.layers[0]) / "data", (1, 1))
+        os.utime(first.layer_path(made.layers[0]), (1, 1))
+        keys.append(key)
+    done = export(first, folder, 15_000)
+    assert (done.results, done.left_out) == (4, 0)
+    assert len(list((folder / "layers").iterdir())) == 1
+    restore(second, folder)
+    assert [second.view(load_tree(second, key)).read("/data") for key in keys] == [data] * 4
+
+
 def test_a_smaller_limit_deletes_what_no_longer_fits(first, folder, tree, used):
     old, new = (tree(name, {"/data": os.urandom(10_000)})[1] for name in ("old", "new"))
     used(old, 100)
