@@ -19,6 +19,7 @@ import pytest
 
 from sealane.config import CiConfig
 from sealane.vendors.render import FILES, render
+from sealane.vendors.shape import CACHE_FOLDER, CACHED
 
 from .runc_bundle import bundle
 
@@ -74,7 +75,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory, environ: dict[str, str]) -
     (place / "tests/unit").mkdir(parents=True)
     (place / "ci").mkdir()
     (place / "pyproject.toml").write_text(
-        '[project]\nname = "x"\nversion = "1"\n[tool.sealane]\nstages = ["test"]\n[tool.sealane.ci]\ncommand = "ci/sealane"\n'
+        '[project]\nname = "x"\nversion = "1"\n[tool.sealane]\nstages = ["test"]\n[tool.sealane.ci]\ncommand = "ci/sealane"\ncache = "1MB"\n'
     )
     (place / "ci/sealane").write_text(f'#!/bin/sh\nexec {shutil.which("sealane", path=environ["PATH"])} "$@"\n')
     (place / "ci/sealane").chmod(0o755)
@@ -110,7 +111,7 @@ def vendors_environ(vendor: str) -> dict[str, str]:
 def command_of(vendor: str) -> str:
     """What the wrapper runs."""
     text = next(iter(render(vendor, CiConfig(command="ci/sealane")).values()))
-    found = re.findall(r"\./ci/sealane ci run(?= *[\"'\n\\])", text)
+    found = re.findall(r"(?:SEALANE_CACHE=\S+ )?\./ci/sealane ci run(?= *[\"'\n\\])", text)
     assert found
     return str(found[0])
 
@@ -140,6 +141,8 @@ def test_on_a_machine_the_verdict_is_right_and_nothing_is_forged(
             assert re.match(OURS[vendor], line), line
     assert summary.exists() == (vendor == "github")
     assert (place / "out/gl-sast-report.json").exists() == (vendor == "gitlab")
+    pushed = CHANGE[vendor].get("GITHUB_EVENT_NAME") is None  # a pull request may only read the cache
+    assert (place / CACHE_FOLDER / "index.json").exists() == (vendor in CACHED and pushed)
 
 
 @pytest.mark.needs("runc")

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sealane.cli.options import Options
+from sealane.cli.vendor_cache import Cache
 from sealane.vendors.context import detect, read
 from sealane.vendors.neutral import neutral
-from sealane.vendors.rules import NIGHTLY_TESTS, Work, work_for
+from sealane.vendors.rules import NIGHTLY_TESTS, Work, keeps_cache, work_for
 from sealane.vendors.voice import SILENT
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ def run_here(options: Options, guard: Guard, config: CiConfig, *, asked: str, on
     voice = vendor.voice if vendor else SILENT
     for folder in (OUT, NIGHTLY):
         Path(folder, "run.json").unlink(missing_ok=True)  # of an earlier run, or in the repository: not this one's
+    cache = Cache(options, context.vendor, config.cache)
+    cache.take()
     code = 0
     name = (only or work).replace("-", "_")
     if voice.opened:
@@ -53,6 +56,8 @@ def run_here(options: Options, guard: Guard, config: CiConfig, *, asked: str, on
     finally:
         if voice.closed:
             guard.say(voice.closed(name, int(time.time())))
+        if keeps_cache(context, config):
+            cache.keep()
         for folder in (OUT, NIGHTLY):
             tell(guard, voice, options, config.source, Path(folder))
     return code

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, get_args
 
-from pydantic import Field
+from pydantic import ByteSize, Field
 
 from sealane.config.gates import GatesConfig
 from sealane.config.image import BuildConfig, PublishConfig, VerifyConfig
@@ -31,6 +31,7 @@ class CiConfig(Model):
     `nightly` is when the security run starts, as cron says it (minute, hour, day, month, weekday; UTC). `environments`
     are what a run that is started by hand can be for, the first by default. `runner_host` is the Dagger engine of
     wrappers with `--engine kubernetes`. `command` is a script of the project that gets the words `ci run`; left out, sealane is installed from the index.
+    `cache` is how large what the vendor's cache keeps between runs may be (`2GB`); 0 for none.
     """
 
     name: str = "Sealane"
@@ -43,6 +44,7 @@ class CiConfig(Model):
     nightly: Annotated[str, Field(pattern=r"^[\d*/,-]+( [\d*/,-]+){4}$")] = "0 2 * * *"
     runner_host: Annotated[str, Field(pattern=r"^(tcp|unix)://[\w.:/-]+$")] = "tcp://dagger-engine.dagger:1234"
     environments: tuple[Alias, ...] = Field(default=("staging", "production"), min_length=1)
+    cache: ByteSize = Field(default=ByteSize(2_000_000_000), ge=0)
 
 
 class Config(Model):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sealane import __version__
 from sealane.errors import UsageError
-from sealane.vendors.shape import EMBEDDED, Job, Shape, jobs
+from sealane.vendors.shape import CACHE, CACHE_FOLDER, CACHED, EMBEDDED, Job, Shape, jobs
 
 if TYPE_CHECKING:
     from sealane.config import CiConfig
@@ -91,7 +91,9 @@ def shape_of(text: str) -> Shape:
 
 def _values(vendor: str, config: CiConfig, shape: Shape) -> dict[str, Any]:
     def commands(work: str) -> list[str]:
-        return _commands(config, shape, work)
+        return _commands(config, shape, work, cached=cached)
+
+    cached = vendor in CACHED and shape.engine == EMBEDDED and config.cache > 0
 
     # the cron of TeamCity knows no `*` for both kinds of day
     clock = list(zip(_CLOCK, config.nightly.split(), strict=True))
@@ -115,21 +117,23 @@ def _values(vendor: str, config: CiConfig, shape: Shape) -> dict[str, Any]:
         "jobs": jobs(shape, commands, nightly=vendor != "github"),
         "pipeline": Job("pipeline", commands("")),
         "security": Job("security", commands("security")),
+        "cache": CACHE if cached else "",
+        "folder": CACHE_FOLDER,
         "handed": HANDED,
         "paths": PATHS,
         "pins": {name: _pinned(pin) for name, pin in pins().items()},
     }
 
 
-def _commands(config: CiConfig, shape: Shape, work: str) -> list[str]:
+def _commands(config: CiConfig, shape: Shape, work: str, *, cached: bool) -> list[str]:
     run = f"ci run {work}".rstrip()
     if config.command:
-        return [*shape.ahead, f"{shape.environ(config)}./{config.command} {run}"]
+        return [*shape.ahead, f"{shape.environ(config, cached=cached)}./{config.command} {run}"]
     return [
         *shape.ahead,
         "python3 -m venv .venv-sealane",
         f".venv-sealane/bin/pip install --quiet sealane=={__version__}",
-        f"{shape.environ(config)}.venv-sealane/bin/sealane {run}",
+        f"{shape.environ(config, cached=cached)}.venv-sealane/bin/sealane {run}",
     ]
 
 

@@ -44,6 +44,14 @@ RULES = (
 )
 
 
+def keeps_cache(context: Context, config: CiConfig) -> bool:
+    """Whether later runs may take this one's results: of a push to one of the project's own branches, and of nothing else.
+
+    Everybody's runs read that cache, so only who may push there may write it.
+    """
+    return context.trusted and context.event is Event.PUSH and context.branch in config.branches
+
+
 def work_for(context: Context, config: CiConfig, asked: str = "") -> Work | None:
     """What to run for a context; None when this event on this branch is for nothing.
 

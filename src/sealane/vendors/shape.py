@@ -23,6 +23,13 @@ WITHOUT_DOCKER = {
     "argo": "its steps are containers without Docker",
 }
 
+# What has a cache of its own that a wrapper can use, and what it says there: `sealane_engine.transfer`'s format is in the
+# name, so that no engine is given what it can't read.
+CACHED = ("github", "gitlab", "circleci", "azure", "bitbucket", "codebuild")
+CACHE, CACHE_FOLDER, CACHE_VARIABLE = "sealane-1", ".sealane-cache", "SEALANE_CACHE"
+# Bitbucket's takes 1 GB. GitHub's has 10 GB for all of a repository, GitLab.com's 5 GB; the others' bounds are a plan's.
+CACHE_LIMITS = {"bitbucket": 900_000_000}
+
 # The version whose answers this project is tested against.
 _DAGGER = "0.21.8"
 _INSTALL = (
@@ -43,6 +50,11 @@ class Job:
     needs: tuple[str, ...] = ()
     suffix: str = ""
     systems: tuple[str, ...] = ()
+
+    @property
+    def lines(self) -> list[str]:
+        """The commands, each for a step of its own: what sets things up is one."""
+        return [" && ".join(self.commands[:-1]), self.commands[-1]] if self.commands[1:] else self.commands
 
     @property
     def title(self) -> str:
@@ -109,10 +121,10 @@ class Shape:
         """What a job runs first."""
         return () if self.engine == EMBEDDED else _INSTALL
 
-    def environ(self, config: CiConfig) -> str:
+    def environ(self, config: CiConfig, *, cached: bool) -> str:
         """What stands before the command: variables for it alone."""
         if self.engine == EMBEDDED:
-            return ""
+            return f"{CACHE_VARIABLE}={CACHE_FOLDER} " if cached else ""
         where = f"_EXPERIMENTAL_DAGGER_RUNNER_HOST={config.runner_host} " if self.engine == KUBERNETES else ""
         return f"SEALANE_ENGINE=dagger {where}"
 

@@ -248,17 +248,15 @@ class Store:
         return True
 
     def adopt_results(self, found: Iterable[tuple[Result, Any]]) -> int:
-        """Record results of another store with their inputs, all or none; those that are known stay. Answers how many are new.
-
-        Their layers and blobs must be here.
+        """Record another store's results, all or none; known ones stay. Their layers and blobs must be here. Answers how
+        many are new.
         """
         count = 0
         with self._index.write() as db:
             for each, inputs in found:
-                if db.execute("SELECT 1 FROM results WHERE key = ?", (each.key,)).fetchone() is None:
-                    needs = _dump(each.layers), _dump(each.blobs)
-                    times = each.created, each.used, each.expires
-                    row = (each.key, each.kind, _dump(each.value), *needs, _dump(inputs), *times)
+                if db.execute(_KNOWN, (each.key,)).fetchone() is None:
+                    texts = map(_dump, (each.value, each.layers, each.blobs, inputs))
+                    row = (each.key, each.kind, *texts, each.created, each.used, each.expires)
                     _insert_result(db, row, (*each.layers, *each.blobs))
                     count += 1
         return count
@@ -283,6 +281,17 @@ class Store:
             rows = db.execute(f"{_SELECT} ORDER BY created DESC").fetchall()
         for row in rows:
             yield _result(row)
+
+    def known(self, keys: Iterable[str]) -> set[str]:
+        """Those keys that there are results for, usable or not."""
+        with self._index.connection() as db:
+            return {key for key in keys if db.execute(_KNOWN, (key,)).fetchone()}
+
+    def results_with_inputs(self) -> Iterator[tuple[Result, Any]]:
+        """All results with their inputs, in no order. They aren't leased."""
+        with self._index.connection() as db:
+            for row in db.execute(_SELECT.replace(" FROM", ", inputs FROM")):
+                yield _result(row[:-1]), json.loads(row[-1])
 
     # ------------------------------------------------------------ blobs
     def put_blob(self, data: bytes | BinaryIO) -> str:
@@ -418,6 +427,7 @@ class Store:
 
 
 _SELECT = "SELECT key, kind, value, layers, blobs, created, used, expires FROM results"
+_KNOWN = "SELECT 1 FROM results WHERE key = ?"
 _ADD_OBJECT = "INSERT OR REPLACE INTO objects (id, boot, created) VALUES (?,?,?)"
 
 

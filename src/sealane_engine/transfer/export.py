@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 MEMOS = "packed"
 """The memo table that says what a layer is as a file."""
 
+VAIN = 64
+"""After so many layers at most that were begun and didn't fit, no other is: a store may be much larger than the limit."""
+
 
 @dataclass(frozen=True, slots=True)
 class Exported:
@@ -96,7 +99,7 @@ class _Export:
             if place.is_symlink():
                 place.unlink()
             place.mkdir(exist_ok=True)
-        kept = [Kept(result, self.store.inputs(result.key)) for result in self.store.results()]
+        kept = [Kept(*each) for each in self.store.results_with_inputs()]
         groups = choose(kept, time.time())
         chosen: dict[str, Kept] = {}
         left_out = 0
@@ -142,7 +145,7 @@ class _Export:
         return True
 
     def _refuse(self, item: str, written: int) -> bool:
-        """A group was begun in vain. Not for ever: a store may be much larger than the limit."""
+        """A group was begun in vain."""
         self.refused.add(item)
         self.waste -= written
         return False
@@ -164,18 +167,15 @@ class _Export:
         if known is not None and _has(place / known.file, known.size):
             return known
         path = self.store.layer_path(layer)
-        if not _travels(path):
-            return None
         part = place / f"{new_id()}.part"
         largest = max((each.size for each in self.layers.values()), default=0)
         try:
             made = self._write(path, part, max(room, largest))  # it may be a file that is there
-            if made is not None and made.size > room and made.file not in self.files:
-                self.waste -= made.size
+            if made is None or (made.size > room and made.file not in self.files) or not _travels(path):
+                self.waste -= max(part.stat().st_size, self.limit // VAIN)
                 return None
-            if made is not None:
-                part.rename(place / made.file)
-                self.store.put_memo(MEMOS, layer, json.dumps(asdict(made)))
+            part.rename(place / made.file)
+            self.store.put_memo(MEMOS, layer, json.dumps(asdict(made)))
         finally:
             part.unlink(missing_ok=True)
         return made
@@ -189,7 +189,6 @@ class _Export:
                 diff.write(layer, cast("BinaryIO", plain), self.store.ids)
                 squeeze.finish()
             except _TooLargeError:
-                self.waste -= room
                 return None
         return Packed(packed.digest.partition(":")[2], packed.size, plain.digest)
 

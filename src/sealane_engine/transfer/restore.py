@@ -67,7 +67,7 @@ def _restore(store: Store, folder: Path) -> Restored | None:
     if contents is None:
         return None
     now = time.time()
-    known = {each.key for each in store.results()}
+    known = store.known(each.result.key for each in contents.results)
     fresh = [
         each
         for each in contents.results

@@ -15,7 +15,7 @@ from sealane.config.read import parse
 from sealane.errors import ConfigError
 from sealane.vendors.model import Context, Event
 from sealane.vendors.render import FILES, render
-from sealane.vendors.rules import RULES, Work, work_for
+from sealane.vendors.rules import RULES, Work, keeps_cache, work_for
 from sealane.vendors.table import VENDORS
 
 PUSH, REQUEST = Event.PUSH, Event.PULL_REQUEST
@@ -49,10 +49,29 @@ def test_the_nightly_workflow_is_the_nightly_one_whoever_starts_it(event: Event)
     assert work_for(Context("github", event, branch="feature/x"), CiConfig(), "security") is Work.SECURITY
 
 
+KEPT = [
+    (Context("any", Event.PUSH, branch="main"), True),
+    (Context("any", Event.PUSH, branch="develop"), True),
+    (Context("any", Event.PUSH, branch="feature"), False),
+    (Context("any", Event.PUSH), False),
+    (Context("any", Event.PUSH, branch="main", fork=True), False),
+    (Context("any", Event.PULL_REQUEST, branch="main", base="main"), False),
+    (Context("any", Event.PULL_REQUEST, branch="main", base="main", fork=True), False),
+    (Context("any", Event.TAG, tag="main", branch="main"), False),
+    (Context("any", Event.MANUAL, branch="main"), False),
+    (Context("any", Event.SCHEDULE, branch="main"), False),
+]
+
+
+@pytest.mark.parametrize(("context", "kept"), KEPT, ids=str)
+def test_only_pushes_to_the_projects_own_branches_write_the_cache(context: Context, kept: bool):
+    assert keeps_cache(context, CiConfig()) is kept
+
+
 def test_githubs_nightly_workflow_says_what_it_is_for():
     made = render("github", CiConfig(command="ci/sealane"))
     assert "ci run security" in made[".github/workflows/security.yml"]
-    assert 'run: "./ci/sealane ci run"' in made[".github/workflows/main.yml"]
+    assert 'run: "SEALANE_CACHE=.sealane-cache ./ci/sealane ci run"' in made[".github/workflows/main.yml"]
 
 
 def test_a_manual_run_is_for_an_environment_that_there_is():
