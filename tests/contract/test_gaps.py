@@ -62,6 +62,23 @@ def test_a_step_talks_to_a_socket_of_the_host(client: Client, echo: str, user: s
     assert client(work) == "b'ping pong'\n"
 
 
+def test_a_dockerfile_s_run_talks_to_the_agent_that_is_passed(client: Client, echo: str):
+    """core/integration/dockerfile_test.go TestDockerBuildSSH: the first mount's socket is SSH_AUTH_SOCK."""
+
+    async def work(dag: dagger.Client) -> object:
+        ask = ASK.replace("'{}'", "__import__('os').environ['SSH_AUTH_SOCK']").replace('"', "'")
+        text = (
+            f'FROM {IMAGE}\nRUN --mount=type=ssh,required=true echo {echo}; python3 -c "{ask}" > /said; env >> /said\n'
+        )
+        context = dag.directory().with_new_file("Dockerfile", text)
+        said = await context.docker_build(ssh=dag.host().unix_socket(echo)).file("/said").contents()
+        with pytest.raises(dagger.QueryError, match="no agent"):
+            await context.docker_build().sync()
+        return said.splitlines()[0], "SSH_AUTH_SOCK=/run/buildkit/ssh_agent.0" in said
+
+    assert client(work) == ("b'ping pong'", True)
+
+
 def test_a_socket_that_was_taken_away_is_not_there(client: Client, echo: str):
     async def work(dag: dagger.Client) -> object:
         container = dag.container().from_(IMAGE).with_unix_socket("/run/echo", dag.address(f"unix://{echo}").socket())

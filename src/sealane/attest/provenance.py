@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import posixpath
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from dagger import dag
 from sealane import __version__
 from sealane.attest import ingredients
 from sealane.errors import SealaneError
+from sealane.stages import tools
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -82,7 +84,7 @@ async def of(project: Project, platforms: Sequence[str]) -> Built:
     build = project.config.build
     text = await project.source.file(build.dockerfile).contents()
     planned = ingredients.read(text, build.target, build.args)
-    materials = [await _source(project), await _dockerfile(project)]
+    materials = [await _source(project), _dockerfile(build.dockerfile, text)]
     for ref in planned.images:
         materials += [await _image(ref, platform) for platform in platforms or ("",)]
     materials += [await _download(url, pinned) for url, pinned in planned.downloads]
@@ -98,9 +100,8 @@ async def _source(project: Project) -> Material:
     return Material(where, digest, "source")
 
 
-async def _dockerfile(project: Project) -> Material:
-    path = project.config.build.dockerfile
-    return Material(f"file:{path}", {"sha256": await _sha256(project.source.file(path))}, posixpath.basename(path))
+def _dockerfile(path: str, text: str) -> Material:
+    return Material(f"file:{path}", {"sha256": hashlib.sha256(text.encode()).hexdigest()}, posixpath.basename(path))
 
 
 async def _image(ref: str, platform: str) -> Material:
@@ -124,5 +125,6 @@ def _digest(text: str, what: str) -> dict[str, str]:
 
 
 async def _sha256(file: dagger.File) -> str:
-    """Of the content alone: who and when is no part of it."""
-    return (await file.digest(exclude_metadata=True)).partition(":")[2]
+    """What `sha256sum` says: `File.digest` is the engine's own, even without metadata."""
+    step = dag.container().from_(tools.image("debian")).with_mounted_file("/f", file).with_exec(["sha256sum", "/f"])
+    return (await step.stdout()).partition(" ")[0]

@@ -13,7 +13,7 @@ from sealane_engine.api.http import fetched_file
 from sealane_engine.api.paths import seen_directory
 from sealane_engine.api.query import default_platform
 from sealane_engine.api.registry import Context, Fields
-from sealane_engine.api.values import FROM_LABEL, Container, Directory, config_from_oci, join
+from sealane_engine.api.values import FROM_LABEL, Container, Directory, Socket, config_from_oci, join
 from sealane_engine.dockerfile.errors import bad
 from sealane_engine.errors import EngineError, InvalidInput, NotFound, Unsupported
 from sealane_engine.graph.operation import (
@@ -25,6 +25,7 @@ from sealane_engine.graph.operation import (
     MakeDirectory,
     MountCache,
     MountSecret,
+    MountSocket,
     MountTemp,
     MountTree,
     Operation,
@@ -57,25 +58,25 @@ async def docker_build(
     target: str = "",
     secrets: list[Secret] | None = None,
     noInit: bool = False,
-    ssh: Any = None,
+    ssh: Socket | None = None,
 ) -> Container:
     from sealane_engine.dockerfile.build import Options, build
     from sealane_engine.dockerfile.checks import check
     from sealane_engine.dockerfile.plan import find_target, plan
 
-    if ssh is not None:
-        raise Unsupported("Directory.dockerBuild(ssh) is not implemented by the embedded engine")
     wanted = normalised(platform, default_platform()) if platform else default_platform()
     arguments = {each["name"]: each["value"] for each in buildArgs or ()}
     text, context = await _read(ctx, self, dockerfile)
     planned = plan(text, arguments, build_platform=default_platform(), target_platform=wanted)
     for each in check(text, planned):
         ctx.engine.events.emit("warning", ctx.client, message=f"{dockerfile}: {each}", reason="dockerfile-check")
-    builder = GraphBuilder(ctx, context, {each.name: each for each in secrets or ()}, dockerfile, no_init=noInit)
+    named = {each.name: each for each in secrets or ()}
+    builder = GraphBuilder(ctx, context, named, dockerfile, no_init=noInit, agent=ssh)
     options = Options(arguments, default_platform(), wanted)
     built = await build(builder, planned, find_target(planned, target), options)
     config = replace(config_from_oci(built.config), author=built.author)
-    return Container(root=built.state, config=config, platform=wanted, epoch=_epoch(arguments))
+    epoch = _epoch(arguments)
+    return Container(root=built.state, config=config, platform=wanted, epoch=epoch, hidden=tuple(secrets or ()))
 
 
 def _epoch(arguments: Mapping[str, str]) -> int | None:
@@ -124,6 +125,7 @@ class GraphBuilder:
     secrets: Mapping[str, Secret]
     file: str = "Dockerfile"
     no_init: bool = False
+    agent: Socket | None = None
 
     async def scratch(self, platform: str) -> Operation:  # noqa: ARG002  (what is empty has no platform)
         return Scratch()
@@ -186,7 +188,7 @@ class GraphBuilder:
         command = Exec(
             root=state,
             args=step.args,
-            env=step.env,
+            env=(*step.env, *self._agent_env(step)),
             secret_env=tuple(secret_env),
             cwd=step.cwd,
             user=step.user,
@@ -198,6 +200,10 @@ class GraphBuilder:
             origin=f"{self.file}:{step.line}: {step.text.partition(chr(10))[0]}",
         )
         return Output(command)
+
+    def _agent_env(self, step: RunStep[Operation]) -> tuple[tuple[str, str], ...]:
+        first = next((index for index, mount in enumerate(step.mounts) if mount.kind == "ssh"), None)
+        return () if self.agent is None or first is None else (("SSH_AUTH_SOCK", _agent_path(step, first)),)
 
     def _mount(
         self, index: int, mount: RunMount, step: RunStep[Operation], secret_env: list[tuple[str, Secret]]
@@ -211,16 +217,20 @@ class GraphBuilder:
                 source = step.sources.get(index)
                 seed = None if source is None else Ref(source, join("/", mount.source))
                 sharing = mount.sharing.upper()
-                return [MountCache(mount.target, mount.id, CACHES, sharing, seed, owner, mount.mode, mount.read_only)]
+                how = (sharing, seed, owner, mount.mode, mount.read_only)
+                return [MountCache(mount.target, mount.id, CACHES, *how, by_id=True)]
             case "tmpfs":
                 return [MountTemp(mount.target, mount.size)]
             case "secret":
                 return self._secret(mount, step, owner, secret_env)
+            case "ssh" if self.agent is not None:
+                return [MountSocket(_agent_path(step, index), self.agent.path, owner)]
             case "ssh" if not mount.required:
-                return []  # as when nobody passes an agent
-        raise Unsupported(
-            f"{self.file}:{step.line}: RUN --mount=type=ssh,required=true: there is no agent to pass on yet",
-            hint="mount a key as a secret",
+                return []
+        raise InvalidInput(
+            f"{self.file}:{step.line}: RUN --mount=type=ssh,required=true: no agent was passed",
+            reason="no-agent",
+            hint="pass the agent's socket to dockerBuild(ssh)",
         )
 
     def _secret(
@@ -240,6 +250,12 @@ class GraphBuilder:
         if not mount.target:
             return []
         return [MountSecret(mount.target, secret, owner, 0o400 if mount.mode is None else mount.mode)]
+
+
+def _agent_path(step: RunStep[Operation], index: int) -> str:
+    """Where the agent's socket of a mount is; where BuildKit has it, if the mount doesn't say."""
+    before = sum(mount.kind == "ssh" for mount in step.mounts[:index])
+    return step.mounts[index].target or f"/run/buildkit/ssh_agent.{before}"
 
 
 def _action(step: CopyStep[Operation], source: Ref) -> CopyFiles:

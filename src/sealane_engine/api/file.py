@@ -84,7 +84,8 @@ async def name(ctx: Context, self: File) -> str:
 @field("digest")
 async def digest(ctx: Context, self: File, *, excludeMetadata: bool = False) -> str:
     if excludeMetadata:
-        return "sha256:" + hashlib.sha256(await read_bytes(ctx, self)).hexdigest()
+        content = hashlib.sha256(await read_bytes(ctx, self)).digest()
+        return "sha256:" + hashlib.sha256(content).hexdigest()  # Dagger's is the digest of the content's, too
     return await ctx.engine.solver.content(self.at, ctx.asker)
 
 

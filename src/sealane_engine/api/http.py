@@ -36,7 +36,7 @@ async def http(
     experimentalServiceHost: Service | None = None,
 ) -> File:
     header = ctx.engine.secrets.reveal(authHeader).decode() if authHeader else ""
-    route = await ctx.route(experimentalServiceHost, urlsplit(url).hostname or "")
+    route = await ctx.route(experimentalServiceHost, "")
     return File(await fetched_file(ctx, url, name, permissions, checksum or "", header, route))
 
 
@@ -49,12 +49,13 @@ async def fetched_file(
     header: str,
     route: Route | None = None,
 ) -> Ref:
-    """The file at an address, alone in a tree."""
+    """The file at an address, alone in a tree; `route` is the way to a service (None: one that runs may be named)."""
     from sealane_engine.http.fetch import check_digest, fetch, file_name
 
     called = name or file_name(url)
     if "/" in called or called in (".", ".."):
         raise InvalidInput(f"{called!r} is no file name", reason="bad-name", hint="give a name without slashes")
+    route = route or await ctx.route(None, urlsplit(url).hostname or "")
     store = ctx.engine.store
     fetched = await fetch(
         store,

@@ -122,6 +122,7 @@ class Container:
     """A root, what is mounted on it, and how commands run in it. `epoch`: see `container.images.epoch_of`.
 
     `args_given`: the default arguments are the caller's own and no image's, so a service runs them without the entrypoint.
+    `hidden`: secrets that its root was built with.
     """
 
     root: Operation = field(default_factory=Scratch)
@@ -138,6 +139,7 @@ class Container:
     registry_auth: tuple[tuple[str, str, Secret], ...] = ()
     terminal: TerminalCommand = TerminalCommand()
     args_given: bool = False
+    hidden: tuple[Secret, ...] = ()
 
     @property
     def cwd(self) -> str:

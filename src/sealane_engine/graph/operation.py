@@ -250,6 +250,7 @@ class MountCache:
     owner: str = ""
     mode: int | None = None
     read_only: bool = False
+    by_id: bool = False  # as in a Dockerfile: whatever it begins with and whose it is, it's the same volume
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,8 +291,8 @@ class Binding:
 class Exec(Operation):
     """One command in a container: the step.
 
-    `network` "none" is no network but the step's own loopback. `origin` is where its text stands (a Dockerfile's
-    line), for errors; it doesn't count.
+    `network` "none" is no network but the step's own loopback. `hidden` are secrets that its root may have in files: what
+    it prints hasn't. `origin` is where its text stands (a Dockerfile's line), for errors; it doesn't count.
     """
 
     root: Operation
@@ -313,6 +314,7 @@ class Exec(Operation):
     no_init: bool = False
     platform: str = "linux/amd64"
     network: str = ""
+    hidden: tuple[Secret, ...] = ()
     origin: str = ""
 
     @property

@@ -102,6 +102,7 @@ class Preparer:
             emulator=self._emulators.line(step.platform),
         )
         used = [secret for _, secret in step.secret_env]
+        used += [secret for secret in step.hidden if secret.problem is None]
         used += [mount.secret for mount in step.mounts if isinstance(mount, MountSecret)]
         return Prepared(
             plan=plan,
@@ -199,7 +200,7 @@ class Preparer:
     ) -> str:
         uid, gid = find_owner(view, mount.owner)
         content = await solver.content(mount.source, asker) if mount.source is not None else ""
-        variant = f"{uid or 0}:{gid or 0} {content}" if uid or gid or content else ""
+        variant = f"{uid or 0}:{gid or 0} {content}" if (uid or gid or content) and not mount.by_id else ""
         volume = self._store.volume(mount.namespace, mount.key, variant)
         if mount.sharing == "PRIVATE":
             volume = stack.enter_context(self._store.private_volume(mount.namespace, mount.key, variant))

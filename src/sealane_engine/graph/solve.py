@@ -253,6 +253,7 @@ class Solver:
                 "root": root,
                 "mounts": mounts,
                 "secrets": [[name, secret.identity] for name, secret in step.secret_env],
+                **({"hidden": sorted(secret.identity for secret in step.hidden)} if step.hidden else {}),
                 "services": bindings,
             },
         )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import dagger
 
-from .table import FAILS, Cases, base, ordered, sh, there
+from .table import FAILS, IMAGE, Cases, base, ordered, sh, there
 
 CASES: Cases = Cases("json", "core/integration/jsonvalue_test.go")
 case = CASES
@@ -266,3 +266,15 @@ case(
     FAILS,
 )
 case("(core/schema/secret.go ResolverForID)", "a provider that nobody knows", lambda d: d.secret("no://x").uri(), FAILS)
+case(
+    "(dockerfile_test.go TestDockerBuild with build secrets)",
+    "what an image was built with is masked in what it prints",
+    lambda d: (
+        d.directory()
+        .with_new_file("Dockerfile", f"FROM {IMAGE}\nRUN --mount=type=secret,id=key cp /run/secrets/key /kept\n")
+        .docker_build(secrets=[token(d)])
+        .with_exec(["sh", "-c", "cat /kept; tr a-z A-Z < /kept"])
+        .stdout()
+    ),
+    "***VERY-SECRET-TEXT",
+)

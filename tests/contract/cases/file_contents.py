@@ -20,6 +20,12 @@ def lines(first: int, last: int) -> str:
 
 # ---- contents
 
+case(
+    "TestDigest compute file digest without metadata",
+    "a digest of the content alone",
+    lambda d: d.directory().with_new_file("/foo.txt", "Hello, World!").file("/foo.txt").digest(exclude_metadata=True),
+    "sha256:042a7d64a581ef2ee983f21058801cc35663b705e6c55f62fa8e0f18ecc70989",
+)
 case("TestFile", "contents", lambda d: one(d, "some-content").contents(), "some-content")
 case("TestNewFile", "a file of its own", lambda d: d.file("some-file", "x").contents(), "x")
 case("TestNewFileInvalid", "its name is no path", lambda d: d.file("dir/some-file", "x").sync(), FAILS)

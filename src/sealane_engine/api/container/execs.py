@@ -29,6 +29,7 @@ def make_step(self: Container, args: tuple[str, ...], **options: Any) -> Exec:
         mounts=self.mounts,
         bindings=self.bindings,
         platform=self.platform,
+        hidden=self.hidden,
         **options,
     )
 
