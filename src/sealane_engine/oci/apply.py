@@ -223,8 +223,9 @@ class _Layer:
         if source is None:
             raise ImageError(f"layer has no data for {member.name}", reason="bad-layer")
         fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=directory)
-        with source, open(fd, "wb", buffering=0) as sink:
+        with source, open(fd, "wb") as sink:
             shutil.copyfileobj(source, sink, _CHUNK)
+            sink.flush()  # a write that a full disk cut short is an error here; unbuffered it would pass
             if os.fstat(fd).st_size != member.size:
                 raise ImageError(f"layer ends inside {member.name}", reason="bad-layer")
             self._metadata(fd, member, _join(parent, name))
@@ -271,8 +272,9 @@ class _Layer:
             os.chown(name, *owner, dir_fd=directory, follow_symlinks=False)
             return True
         fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=directory)
-        with self.lower.open(path) as source, open(fd, "wb", buffering=0) as sink:
+        with self.lower.open(path) as source, open(fd, "wb") as sink:
             shutil.copyfileobj(source, sink, _CHUNK)
+            sink.flush()
             os.fchown(fd, *owner)
             os.fchmod(fd, entry.mode & 0o7777)
             os.utime(fd, ns=(entry.mtime_ns, entry.mtime_ns))
