@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sealane_engine.errors import InvalidInput, Unsupported
 from sealane_engine.events import Events
+from sealane_engine.graph.machine import Machine
 from sealane_engine.graph.prepare import Preparer
 from sealane_engine.graph.solve import Asker, Solver
 from sealane_engine.graph.step import NESTED_PORT, Steps
@@ -96,10 +97,15 @@ class Engine:
         return self.clients.add(Client(ident, random_secrets.token_hex(32), extra))
 
     def client_path(self, client: Client, path: str) -> Path:
-        """A path of the client's machine. A nested client's machine is its sandbox, which the engine doesn't read."""
+        """A path of the machine that the engine runs on. A nested client's own is its sandbox: see `machine`."""
         self.need_machine(client, f"path {path!r}")
         workdir: Path = client.extra["workdir"]
         return (workdir / Path(path).expanduser()).absolute()
+
+    def machine(self, client: Client) -> Machine | None:
+        """The machine of a client in a step that has a session of its own; None for all others."""
+        found: Machine | None = client.extra.get("machine")
+        return found
 
     def need_machine(self, client: Client, what: str) -> None:
         """Refuse what is of the machine that the engine runs on to all but the client that started it."""
@@ -125,9 +131,11 @@ class Engine:
 
     async def nested(self, asker: Asker, stack: AsyncExitStack) -> Nested:
         """A session for a command in a sandbox: a token of its own, and a listener inside its network namespace."""
-        child = self.new_client(parent=asker.client.id, namespace=self.namespace(asker.client))
+        machine = Machine()
+        child = self.new_client(parent=asker.client.id, namespace=self.namespace(asker.client), machine=machine)
         stack.callback(self.clients.remove, child)
-        return Nested(self, child, stack)
+        stack.callback(machine.ended)
+        return Nested(self, child, stack, machine)
 
 
 @dataclass(slots=True)
@@ -137,6 +145,7 @@ class Nested:
     engine: Engine
     client: Client
     stack: AsyncExitStack
+    machine: Machine
 
     @property
     def env(self) -> tuple[tuple[str, str], ...]:

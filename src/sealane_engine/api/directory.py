@@ -8,6 +8,7 @@ import posixpath
 from dataclasses import replace
 from typing import Any
 
+from sealane_engine.api import nested
 from sealane_engine.api.paths import Stat, seen_directory, seen_file, stat_of, tree_exists
 from sealane_engine.api.registry import Context, Fields
 from sealane_engine.api.values import Directory, File, join
@@ -252,6 +253,10 @@ async def diff(ctx: Context, self: Directory, *, other: Directory) -> Directory:
 @field("export")
 async def export(ctx: Context, self: Directory, *, path: str, wipe: bool = False) -> str:
     view, root = await seen_directory(ctx, self.at)
+    if (machine := ctx.engine.machine(ctx.client)) is not None:
+        return await nested.export(
+            ctx, machine, path, lambda folder: export_directory(view, root, folder, wipe=False), wipe=wipe
+        )
     destination = ctx.engine.client_path(ctx.client, path)
     await asyncio.to_thread(export_directory, view, root, destination, wipe=wipe)
     return str(destination)

@@ -43,6 +43,8 @@ def _values(ctx: Context, self: EnvFile) -> Pairs:
 
 def _system(ctx: Context) -> dotenv.LookUp | None:
     """The variables of the client's machine; a module's session has none."""
+    if (machine := ctx.engine.machine(ctx.client)) is not None:
+        return lambda name: machine.variable(name) or ""
     return (lambda name: os.environ.get(name, "")) if ctx.client.extra.get("workdir") is not None else None
 
 

@@ -7,8 +7,10 @@ import asyncio
 import hashlib
 import io
 import posixpath
+from pathlib import Path
 from typing import Any
 
+from sealane_engine.api import nested
 from sealane_engine.api.paths import Stat, seen_file, stat_of
 from sealane_engine.api.registry import Context, Fields
 from sealane_engine.api.values import File
@@ -155,6 +157,13 @@ def _places(text: str, search: str) -> list[str]:
 @field("export")
 async def export(ctx: Context, self: File, *, path: str, allowParentDirPath: bool = False) -> str:
     view, _ = await seen_file(ctx, self.at)
+    if (machine := ctx.engine.machine(ctx.client)) is not None:
+
+        def write(place: Path) -> None:
+            export_file(view, self.at.path, place, allow_parent_dir=False)
+
+        name = posixpath.basename(self.at.path)
+        return await nested.export_file(ctx, machine, path, name, write, into_directory=allowParentDirPath)
     destination = ctx.engine.client_path(ctx.client, path)
     written = await asyncio.to_thread(export_file, view, self.at.path, destination, allow_parent_dir=allowParentDirPath)
     return str(written)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 
+from sealane_engine.api import nested
 from sealane_engine.api.registry import Context, Fields
 from sealane_engine.api.values import Directory, File, Port, PortForward, Service, Socket
 from sealane_engine.errors import InvalidInput, NotFound
@@ -36,6 +37,8 @@ async def directory(
     noCache: bool = False,
     gitignore: bool = False,
 ) -> Directory:
+    if (machine := ctx.engine.machine(ctx.client)) is not None:
+        return await nested.directory(ctx, machine, path, include, exclude, gitignore=gitignore)
     found = ctx.engine.client_path(ctx.client, path)
     if not found.is_dir():
         raise NotFound(f"lstat {found}: no such directory", reason="host-path-not-found", hint="check the path")
@@ -45,6 +48,8 @@ async def directory(
 
 @field("file")
 async def file(ctx: Context, self: Host, *, path: str, noCache: bool = False) -> File:
+    if (machine := ctx.engine.machine(ctx.client)) is not None:
+        return await nested.file(ctx, machine, path)
     found = ctx.engine.client_path(ctx.client, path)
     if not found.is_file():
         raise NotFound(f"stat {found.name}: no such file", reason="host-path-not-found", hint="check the path")
@@ -59,6 +64,8 @@ async def unix_socket(ctx: Context, self: Host, *, path: str) -> Socket:
 @field("findUp")
 async def find_up(ctx: Context, self: Host, *, name: str, noCache: bool = False) -> str | None:
     """The nearest file or directory of that name from the working directory upwards, relative to that."""
+    if (machine := ctx.engine.machine(ctx.client)) is not None:
+        return await nested.find_up(machine, name)
     current = ctx.engine.client_path(ctx.client, ".")
     for folder in (current, *current.parents):
         if (folder / name).exists():

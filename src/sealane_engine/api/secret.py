@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from sealane_engine.api import nested
 from sealane_engine.api.registry import Context, Fields
 from sealane_engine.errors import InvalidInput
 from sealane_engine.secrets.secret import Secret
@@ -13,6 +14,8 @@ field = Fields("Secret")
 
 @query("secret")
 async def secret(ctx: Context, self: None, *, uri: str, cacheKey: str = "") -> Secret:
+    if (machine := ctx.engine.machine(ctx.client)) is not None:
+        return await nested.secret(ctx, machine, uri, cacheKey)
     ctx.engine.need_machine(ctx.client, f"secret {uri.partition(':')[0]}:")
     return await ctx.engine.secrets.from_uri(uri, cacheKey)
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import posixpath
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
+from secrets import token_hex
 
 from sealane_engine.api.registry import Context, Fields
 from sealane_engine.api.values import Directory, File
@@ -25,17 +28,22 @@ async def workdir(
     include: list[str] | None = None,
     gitignore: bool = False,
 ) -> Directory:
-    taken = await _taken(ctx, self, path)
-    if not (exclude or include or gitignore):
-        return Directory(taken)
-    copy = Copy(taken, "/", include=tuple(include or ()), exclude=tuple(exclude or ()), gitignore=gitignore)
-    return Directory(Ref(Edit(Scratch(), copy)))
+    found = await _taken(ctx, self, path)
+    return filtered(found, include, exclude, gitignore=gitignore)
 
 
 @current_module("workdirFile")
 async def workdir_file(ctx: Context, self: Module, *, path: str) -> File:
-    taken = await _taken(ctx, self, path)
-    return File(Ref(taken.tree, f"/{posixpath.basename(posixpath.normpath(path))}"))
+    found = await _taken(ctx, self, path)
+    return File(Ref(found.tree, f"/{posixpath.basename(posixpath.normpath(path))}"))
+
+
+def filtered(at: Ref, include: list[str] | None, exclude: list[str] | None, *, gitignore: bool) -> Directory:
+    """What the filters leave of a place."""
+    if not (exclude or include or gitignore):
+        return Directory(at)
+    copy = Copy(at, "/", include=tuple(include or ()), exclude=tuple(exclude or ()), gitignore=gitignore)
+    return Directory(Ref(Edit(Scratch(), copy)))
 
 
 async def _taken(ctx: Context, module: Module, path: str) -> Ref:
@@ -45,14 +53,19 @@ async def _taken(ctx: Context, module: Module, path: str) -> Ref:
     warm = ctx.engine.modules.running(module.digest)
     if warm is None:
         raise InvalidInput("the module's process has ended", reason="no-current-module")
-    archive = ctx.engine.scratch / f"workdir-{ctx.client.id}-{id(ctx.call)}.tar"
+    return await taken(ctx, partial(warm.take, place))
+
+
+async def taken(ctx: Context, archive: Callable[[Path], Awaitable[None]]) -> Ref:
+    """What `archive` puts into a tar file, as a tree; it is unpacked when somebody asks for what it holds."""
+    file = ctx.engine.scratch / f"taken-{token_hex(8)}.tar"
     try:
-        await warm.take(place, archive)
-        digest = await asyncio.to_thread(_digest, archive)
-        data = archive.with_name(f"workdir-{digest}.tar")
-        archive.replace(data)  # it is unpacked when somebody asks for what it holds
+        await archive(file)
+        digest = await asyncio.to_thread(_digest, file)
+        data = file.with_name(f"taken-{digest}.tar")
+        file.replace(data)
     finally:
-        archive.unlink(missing_ok=True)
+        file.unlink(missing_ok=True)
     ids = ctx.engine.store.ids
 
     async def fill(folder: Path) -> None:

@@ -199,6 +199,8 @@ class Steps:
             prepared.plan, stdin=stdin, stdout=stdout, stderr=stderr, before_exec=attach
         )
         stack.push_async_callback(process.kill)
+        if nested:
+            nested.machine.started(process, prepared.plan.command)
         return process
 
     def _check(self, step: Exec, code: int, capture: Capture) -> None:

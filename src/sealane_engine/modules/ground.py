@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 
 class Ground(Protocol):
-    """What a module's source is asked of."""
+    """What a module's source is asked of. `local`: it is of a client's own machine."""
+
+    @property
+    def local(self) -> bool: ...
 
     async def read(self, ctx: Context, path: str) -> bytes | None:
         """A file's content; None when it isn't there."""
@@ -44,6 +47,7 @@ class HostGround:
 
     client: Client
     top: Path
+    local: bool = True
 
     async def read(self, ctx: Context, path: str) -> bytes | None:  # noqa: ARG002 - a tree is read by its engine
         return await asyncio.to_thread(self._read, path)
@@ -81,6 +85,7 @@ class TreeGround:
     made: Call
     tree: Directory
     name: str
+    local: bool = False
 
     async def read(self, ctx: Context, path: str) -> bytes | None:
         from sealane_engine.api.paths import seen_directory

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sealane_engine.api.registry import Context
+    from sealane_engine.graph.machine import Machine
     from sealane_engine.modules.config import Dependency
     from sealane_engine.protocol.client import Client
 
@@ -53,7 +54,7 @@ class ModuleSource:
     def kind(self) -> str:
         if self.git is not None:
             return "GIT_SOURCE"
-        return "LOCAL_SOURCE" if isinstance(self.ground, HostGround) else "DIR_SOURCE"
+        return "LOCAL_SOURCE" if self.ground.local else "DIR_SOURCE"
 
     @property
     def shown(self) -> str:
@@ -103,6 +104,9 @@ class ModuleSource:
 
 async def find_source(ctx: Context, ref: str, pin: str = "", *, find_up: bool = True) -> ModuleSource:
     """The source that a reference names: a directory of the client's machine (looked for upwards), or a repository."""
+    machine = ctx.engine.machine(ctx.client)
+    if machine is not None and not pin and not refs.looks_remote(ref):
+        return await _in_sandbox(ctx, machine, ref, find_up=find_up)
     if not pin and not refs.looks_remote(ref):
         return _on_host(ctx, ref, find_up=find_up)
     if not pin and ctx.client.extra.get("workdir") is not None and ctx.engine.client_path(ctx.client, ref).is_dir():
@@ -114,6 +118,23 @@ def _on_host(ctx: Context, ref: str, *, find_up: bool) -> ModuleSource:
     start = ctx.engine.client_path(ctx.client, ref or ".")
     folder = find(start) if find_up else (start if (start / FILE).is_file() else None)
     return source_at(ctx.client, ref, folder or start, exists=folder is not None)
+
+
+async def _in_sandbox(ctx: Context, machine: Machine, ref: str, *, find_up: bool) -> ModuleSource:
+    """The source on the machine of a client in a step. What is around it is taken as it is now."""
+    await machine.ready()
+    start = machine.path(ref or ".")
+    found = await machine.find_up(FILE, start) if find_up else posixpath.join(start, FILE)
+    if found is None or not await machine.is_file(found):
+        nothing = TreeGround(Call.make(None, "Directory", "directory"), Directory(), start, local=True)
+        return ModuleSource(ref, ctx.client, nothing, ".", None)
+    root = posixpath.dirname(found)
+    repository = await machine.find_up(".git", root)
+    context = posixpath.dirname(repository) if repository else root
+    host = Call.make(None, "Host", "host", scope=ctx.client.id)
+    tree = Call.make(host, "Directory", "directory", {"path": context, "exclude": _ALWAYS_OUT})
+    ground = TreeGround(tree, await ctx.engine.resolver.evaluate(ctx.client, tree), context, local=True)
+    return await _source_on(ctx, ground, posixpath.relpath(root, context), ref)
 
 
 def source_at(client: Client, ref: str, root: Path, *, exists: bool) -> ModuleSource:
@@ -147,6 +168,10 @@ async def source_in(
 ) -> ModuleSource:
     """The source in a directory that a call answers; `name` is what errors call that directory."""
     ground = TreeGround(tree, await ctx.engine.resolver.evaluate(ctx.client, tree), name)
+    return await _source_on(ctx, ground, subpath, ref, git)
+
+
+async def _source_on(ctx: Context, ground: TreeGround, subpath: str, ref: str, git: Git | None = None) -> ModuleSource:
     subpath = posixpath.normpath(subpath)
     data = await ground.read(ctx, posixpath.join(subpath, FILE))
     config = parse_config(data, ground.shown(posixpath.join(subpath, FILE))) if data is not None else None

@@ -91,7 +91,9 @@ async def _cmd(address: Address) -> bytes:
     code, out, _ = await _run("sh", "-c", address.path)
     if code:
         raise NotFound(
-            f"secret command failed with exit code {code}", reason=NOT_FOUND, hint="run the command by hand to see why"
+            f"failed to run secret command: exit code {code}",
+            reason=NOT_FOUND,
+            hint="run the command by hand to see why",
         )
     return out
 

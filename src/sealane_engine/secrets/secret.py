@@ -29,6 +29,12 @@ class Secret:
     problem: EngineError | None = None
 
 
+def identified(uri: str, *, handle: str = "", cache_key: str = "", problem: EngineError | None = None) -> Secret:
+    """A secret by its URI: read (`handle`), or why it couldn't be."""
+    identity = f"unread:{token_hex(16)}" if problem else f"cache-key:{cache_key}" if cache_key else handle
+    return Secret(name="", identity=identity, handle=handle, uri=uri, problem=problem)
+
+
 class Secrets:
     """The plaintexts of a session. `key` is the store's HMAC key (32 bytes)."""
 
@@ -74,5 +80,5 @@ class Secrets:
         try:
             handle = self.keep(uri, await read(scheme, rest), MAX_PROVIDED_BYTES)
         except EngineError as error:
-            return Secret(name="", identity=f"unread:{token_hex(16)}", handle="", uri=uri, problem=error)
-        return Secret(name="", identity=f"cache-key:{cache_key}" if cache_key else handle, handle=handle, uri=uri)
+            return identified(uri, problem=error)
+        return identified(uri, handle=handle, cache_key=cache_key)
