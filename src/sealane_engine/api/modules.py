@@ -12,7 +12,6 @@ from sealane_engine.api.typedefs import ErrorObject
 from sealane_engine.api.values import Directory, join
 from sealane_engine.errors import InvalidInput
 from sealane_engine.modules.calls import FunctionCall
-from sealane_engine.modules.ground import HostGround
 from sealane_engine.modules.load import load_module
 from sealane_engine.modules.module import Module
 from sealane_engine.modules.serve import serve
@@ -43,7 +42,7 @@ async def module_source(
     allowNotExists: bool = False,
     requireKind: str | None = None,
 ) -> ModuleSource:
-    return await find_source(ctx, refString, refPin, find_up=not disableFindUp)
+    return await find_source(ctx, refString, refPin, find_up=not disableFindUp, must_exist=not allowNotExists)
 
 
 @source("configExists")
@@ -103,7 +102,7 @@ async def original_subpath(ctx: Context, self: ModuleSource) -> str:
 
 @source("localContextDirectoryPath")
 async def local_context(ctx: Context, self: ModuleSource) -> str:
-    return str(self.ground.top) if isinstance(self.ground, HostGround) else ""
+    return self.ground.shown(".") if self.ground.local else ""
 
 
 @source("contextDirectory")

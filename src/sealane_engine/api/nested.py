@@ -15,8 +15,7 @@ from sealane_engine.api.values import Directory, File
 from sealane_engine.api.workdir import filtered, taken
 from sealane_engine.errors import EngineError, InvalidInput, NotFound, Unsupported
 from sealane_engine.graph.operation import Ref
-from sealane_engine.secrets.providers import known
-from sealane_engine.secrets.secret import MAX_PROVIDED_BYTES, Secret, identified
+from sealane_engine.secrets.secret import MAX_PROVIDED_BYTES, Secret, identified, split
 
 if TYPE_CHECKING:
     from sealane_engine.api.registry import Context
@@ -93,8 +92,7 @@ async def export_file(
 
 async def secret(ctx: Context, machine: Machine, uri: str, cache_key: str) -> Secret:
     """A secret of the step's environment, files or commands. One that can't be read is an error for who uses it."""
-    scheme, _, rest = uri.partition("://")
-    known(scheme)
+    scheme, rest = split(uri)
     if scheme not in ("env", "file", "cmd"):
         raise Unsupported(
             f"secret {scheme}: of a nested session is not implemented by the embedded engine",

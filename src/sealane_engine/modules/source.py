@@ -102,39 +102,54 @@ class ModuleSource:
         )
 
 
-async def find_source(ctx: Context, ref: str, pin: str = "", *, find_up: bool = True) -> ModuleSource:
-    """The source that a reference names: a directory of the client's machine (looked for upwards), or a repository."""
+async def find_source(
+    ctx: Context, ref: str, pin: str = "", *, find_up: bool = True, must_exist: bool = False
+) -> ModuleSource:
+    """The source that a reference names: a directory of the client's machine (looked for upwards), or a repository.
+
+    `must_exist`: a directory that isn't there is an error, too, not only no module. Raises NotFound (`module-not-found`).
+    """
     machine = ctx.engine.machine(ctx.client)
     if machine is not None and not pin and not refs.looks_remote(ref):
-        return await _in_sandbox(ctx, machine, ref, find_up=find_up)
+        return await _in_sandbox(ctx, machine, ref, find_up=find_up, must_exist=must_exist)
     if not pin and not refs.looks_remote(ref):
-        return _on_host(ctx, ref, find_up=find_up)
+        return _on_host(ctx, ref, find_up=find_up, must_exist=must_exist)
     if not pin and ctx.client.extra.get("workdir") is not None and ctx.engine.client_path(ctx.client, ref).is_dir():
-        return _on_host(ctx, ref, find_up=find_up)
+        return _on_host(ctx, ref, find_up=find_up, must_exist=must_exist)
     return await _from_git(ctx, ref, pin)
 
 
-def _on_host(ctx: Context, ref: str, *, find_up: bool) -> ModuleSource:
+def _not_there(ref: str) -> NotFound:
+    return NotFound(f'local path "{ref}" does not exist', reason="module-not-found", hint="check the module's path")
+
+
+def _on_host(ctx: Context, ref: str, *, find_up: bool, must_exist: bool) -> ModuleSource:
     start = ctx.engine.client_path(ctx.client, ref or ".")
+    if must_exist and not start.exists():
+        raise _not_there(ref)
     folder = find(start) if find_up else (start if (start / FILE).is_file() else None)
     return source_at(ctx.client, ref, folder or start, exists=folder is not None)
 
 
-async def _in_sandbox(ctx: Context, machine: Machine, ref: str, *, find_up: bool) -> ModuleSource:
+async def _in_sandbox(ctx: Context, machine: Machine, ref: str, *, find_up: bool, must_exist: bool) -> ModuleSource:
     """The source on the machine of a client in a step. What is around it is taken as it is now."""
     await machine.ready()
     start = machine.path(ref or ".")
+    if must_exist and not await machine.is_directory(start):
+        raise _not_there(ref)
     found = await machine.find_up(FILE, start) if find_up else posixpath.join(start, FILE)
-    if found is None or not await machine.is_file(found):
-        nothing = TreeGround(Call.make(None, "Directory", "directory"), Directory(), start, local=True)
-        return ModuleSource(ref, ctx.client, nothing, ".", None)
-    root = posixpath.dirname(found)
+    exists = found is not None and await machine.is_file(found)
+    root = posixpath.dirname(found) if found is not None and exists else start
     repository = await machine.find_up(".git", root)
     context = posixpath.dirname(repository) if repository else root
+    subpath = posixpath.relpath(root, context)
+    if not exists:
+        nothing = TreeGround(Call.make(None, "Directory", "directory"), Directory(), context, local=True)
+        return ModuleSource(ref, ctx.client, nothing, subpath, None)
     host = Call.make(None, "Host", "host", scope=ctx.client.id)
     tree = Call.make(host, "Directory", "directory", {"path": context, "exclude": _ALWAYS_OUT})
     ground = TreeGround(tree, await ctx.engine.resolver.evaluate(ctx.client, tree), context, local=True)
-    return await _source_on(ctx, ground, posixpath.relpath(root, context), ref)
+    return await _source_on(ctx, ground, subpath, ref)
 
 
 def source_at(client: Client, ref: str, root: Path, *, exists: bool) -> ModuleSource:

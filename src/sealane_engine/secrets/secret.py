@@ -29,6 +29,21 @@ class Secret:
     problem: EngineError | None = None
 
 
+def split(uri: str) -> tuple[str, str]:
+    """The scheme of a secret's URI, and what follows. Raises InvalidInput (`bad-secret-uri`, `secret-provider`)."""
+    from sealane_engine.secrets.providers import known
+
+    scheme, separator, rest = uri.partition("://")
+    if not separator:
+        raise InvalidInput(
+            f"malformed id {uri[:3]!r}...: it is no secret's URI",
+            reason="bad-secret-uri",
+            hint="write it as env://NAME",
+        )
+    known(scheme)
+    return scheme, rest
+
+
 def identified(uri: str, *, handle: str = "", cache_key: str = "", problem: EngineError | None = None) -> Secret:
     """A secret by its URI: read (`handle`), or why it couldn't be."""
     identity = f"unread:{token_hex(16)}" if problem else f"cache-key:{cache_key}" if cache_key else handle
@@ -69,14 +84,9 @@ class Secrets:
 
     async def from_uri(self, uri: str, cache_key: str = "") -> Secret:
         """Read a secret from its provider (see `providers`)."""
-        from sealane_engine.secrets.providers import known, read
+        from sealane_engine.secrets.providers import read
 
-        scheme, separator, rest = uri.partition("://")
-        if not separator:
-            raise InvalidInput(
-                f"{uri[:3]!r}... is no secret's URI", reason="bad-secret-uri", hint="write it as env://NAME"
-            )
-        known(scheme)
+        scheme, rest = split(uri)
         try:
             handle = self.keep(uri, await read(scheme, rest), MAX_PROVIDED_BYTES)
         except EngineError as error:

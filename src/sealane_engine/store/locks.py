@@ -17,7 +17,10 @@ def create_locked(path: Path, *, directory: bool) -> int | None:
     """Make `path` and hold its lock; None when a sweeper took it for dead in the instant between the two."""
     if directory:
         path.mkdir(mode=0o711)
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
     else:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
     fcntl.flock(descriptor, fcntl.LOCK_EX)
