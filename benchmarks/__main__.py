@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-GROUPS = ("start", "session", "files", "functions", "registry")
+GROUPS = ("start", "session", "files", "functions", "registry", "cache")
 TARGETS = {
     "engine, from nothing to its first answer": 0.25,
     "one step": 0.015,
@@ -34,6 +34,9 @@ TARGETS = {
     "push to a registry, to skopeo's": 1.5,
     "pull of blobs, to skopeo's": 1.5,
     "pull and unpack, to skopeo's and umoci's": 1.5,
+    "results exported, 100 MB": 6.0,
+    "the same, nothing changed": 0.1,
+    "results imported, 100 MB": 4.0,
     "engine memory after 1,000 steps (MB)": 150.0,
 }
 

@@ -25,7 +25,7 @@ VERBS = {
     "run": "Run a command with a session in its environment",
     "session": "Start a session for an SDK",
     "doctor": "Show what this machine offers a sandbox, and what is missing",
-    "cache": "Show, forget or prune what the engine keeps on disk",
+    "cache": "Show, forget, prune or carry elsewhere what the engine keeps on disk",
     "ci": "Generate and check the wrappers of CI vendors; run what an event is for",
     "context": "Show what the CI vendor says of this run",
 }

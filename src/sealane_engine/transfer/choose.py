@@ -46,20 +46,22 @@ def private(kept: Iterable[Kept]) -> set[str]:
     """The keys of results that hang on a secret: by their own inputs, by a result's before them, or by a layer that
     one of those made.
     """
-    found: set[str] = set()
-    layers: set[str] = set()
-    made: set[str] = set()
-    for each in sorted(kept, key=lambda each: (each.result.kind not in _PUBLIC, each.result.created)):
-        result = each.result
-        if not layers.isdisjoint(result.layers) or any(_tells(text, found) for text in texts(each.inputs)):
-            found.add(result.key)
-            layers.update(set(result.layers) - made)
-        made.update(result.layers)
+    ordered = sorted(kept, key=lambda each: (each.result.kind not in _PUBLIC, each.result.created))
+    told = {each.result.key: set(texts(each.inputs)) for each in ordered}
+    found = {key for key, said in told.items() if any(text.startswith(_SECRET) for text in said)}
+    before = {key: {text[:_DIGEST_CHARS] for text in said} & told.keys() for key, said in told.items()}
+    size = -1
+    while size != len(found):  # one that was made again is younger than what was built on it
+        size = len(found)
+        layers: set[str] = set()
+        made: set[str] = set()
+        for each in ordered:
+            result = each.result
+            if result.key in found or not found.isdisjoint(before[result.key]) or not layers.isdisjoint(result.layers):
+                found.add(result.key)
+                layers.update(set(result.layers) - made)
+            made.update(result.layers)
     return found
-
-
-def _tells(text: str, found: set[str]) -> bool:
-    return text.startswith(_SECRET) or text[:_DIGEST_CHARS] in found
 
 
 def texts(value: Any) -> Iterator[str]:

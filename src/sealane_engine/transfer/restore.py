@@ -92,8 +92,8 @@ def _restore(store: Store, folder: Path) -> Restored | None:
     ]
     if not store.lease(layers, blobs):
         raise fault(f"a layer of {folder} is gone again", "cache-pruned")
-    read = sum(layers[name].size for name in missing) + sum(blobs[digest] for digest in wanted)
-    return Restored(store.adopt_results(rows), len(missing), read)
+    files = {layers[name].file: layers[name].size for name in missing} | {digest: blobs[digest] for digest in wanted}
+    return Restored(store.adopt_results(rows), len(missing), sum(files.values()))
 
 
 def _compare(store: Store, layer: str, packed: Packed) -> None:

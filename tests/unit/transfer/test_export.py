@@ -107,7 +107,7 @@ def test_layers_that_are_the_same_file_count_once(first, second, folder, tree):
     done = export(first, folder, 15_000)
     assert (done.results, done.left_out) == (4, 0)
     assert len(list((folder / "layers").iterdir())) == 1
-    restore(second, folder)
+    assert restore(second, folder).bytes == done.bytes
     assert [second.view(load_tree(second, key)).read("/data") for key in keys] == [data] * 4
 
 
@@ -134,6 +134,17 @@ def test_what_hangs_on_a_secret_stays_and_so_does_all_that_is_built_on_it(first,
     export(first, folder, MUCH)
     assert _keys(folder) == {public}
     assert not {secret, other, after, built, chained} & _keys(folder)
+
+
+def test_what_was_built_on_a_secret_stays_though_its_step_ran_again_since(first, folder, tree, step):
+    base, public = tree("base", {"/a": b"1"})
+    secret = step("login", base, secrets=[["TOKEN", "hmac:abc"]])
+    built = step("built", base, root=secret)
+    after = step("after", base, root=built)
+    step("login", base, secrets=[["TOKEN", "hmac:abc"]])
+    export(first, folder, MUCH)
+    assert _keys(folder) == {public}
+    assert not {built, after} & _keys(folder)
 
 
 def test_what_is_only_this_machines_or_of_a_moment_stays(first, folder, tree):
