@@ -145,6 +145,23 @@ def test_on_a_machine_the_verdict_is_right_and_nothing_is_forged(
     assert (place / CACHE_FOLDER / "index.json").exists() == (vendor in CACHED and pushed)
 
 
+def test_jobs_of_stages_leave_what_the_gates_are_judged_by(hostile: Path, environ: dict[str, str], tmp_path: Path):
+    """As Jenkins runs them: in one folder, each though an earlier one failed."""
+    place = shutil.copytree(hostile, tmp_path / "project")
+    told = {**environ, "HOME": "/root", **vendors_environ("jenkins")}
+    codes = {}
+    for stage in ("test", "build", "gates"):
+        words = ["sh", "-ec", f"ci/sealane ci run --only {stage}"]
+        done = subprocess.run(words, cwd=place, env=told, capture_output=True, text=True, check=False)
+        codes[stage] = done.returncode, done.stdout
+    assert [code for code, _ in codes.values()] == [1, 0, 1], codes
+    assert "Nothing to do here: test did not pass." in codes["build"][1]
+    assert "test passes" in codes["gates"][1]
+    report = json.loads((place / "out/run.json").read_text())
+    assert (report["whole"], report["passed"]) == (True, False)
+    assert not list(tmp_path.rglob("ran"))
+
+
 @pytest.mark.needs("runc")
 @pytest.mark.parametrize("filtered", [True, False], ids=["Docker's filter", "no filter"])
 def test_in_a_container_the_engine_refuses_and_says_what_to_ask_for(

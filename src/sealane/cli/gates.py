@@ -29,11 +29,11 @@ def run(options: Options, words: list[str]) -> int:
     arguments = _parser().parse_args(words)
     project: Path = arguments.source or own.project()
     config = read_config(project)
-    reports = [_report(Path(each)) for each in arguments.report or ["out"]]
-    report = reports[0] if len(reports) == 1 else _together(reports, config.stages)
+    reports = [read_report(Path(each)) for each in arguments.report or ["out"]]
+    report = reports[0] if len(reports) == 1 else together(reports, config.stages)
     if arguments.write_baseline is not None:
         return _write(report, config, project, arguments.write_baseline or _stored(config) or BASELINE)
-    gates = _judged(report, config, project, arguments.baseline)
+    gates = judged(report, config, project, arguments.baseline)
     if arguments.json:
         rows = [{**asdict(gate), "verdict": gate.verdict.value} for gate in gates]
         print(json.dumps(rows, indent=2, ensure_ascii=False))
@@ -80,7 +80,7 @@ def _text(path: Path) -> str | None:
         raise ReportUnreadable(f"{path} can't be read: {error}", hint="Mend the file.") from None
 
 
-def _report(folder: Path) -> RunReport:
+def read_report(folder: Path) -> RunReport:
     from pydantic import ValidationError
 
     from sealane.report import RunReport
@@ -99,7 +99,7 @@ def _report(folder: Path) -> RunReport:
         raise ReportUnreadable(f"{path} is no report of a run: {error.errors()[0]['msg']}") from None
 
 
-def _together(reports: Sequence[RunReport], wanted: Sequence[str]) -> RunReport:
+def together(reports: Sequence[RunReport], wanted: Sequence[str]) -> RunReport:
     """One whole run of the reports of its stages. A stage that none of them tells of is no run that could be judged."""
     stages = [stage for report in reports for stage in report.stages]
     names = [stage.name for stage in stages]
@@ -121,7 +121,7 @@ def _together(reports: Sequence[RunReport], wanted: Sequence[str]) -> RunReport:
     return reports[0].model_copy(update=changed)
 
 
-def _judged(report: RunReport, config: Config, project: Path, baseline: str | None) -> Sequence[Gate]:
+def judged(report: RunReport, config: Config, project: Path, baseline: str | None = None) -> Sequence[Gate]:
     from sealane.config.gates import MERGE_BASE
     from sealane.gates import again, policy
 

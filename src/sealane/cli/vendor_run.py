@@ -11,11 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sealane.cli import vendor_gates
 from sealane.cli.options import Options
 from sealane.cli.vendor_cache import Cache
 from sealane.vendors.context import detect, read
 from sealane.vendors.neutral import neutral
 from sealane.vendors.rules import NIGHTLY_TESTS, Work, keeps_cache, work_for
+from sealane.vendors.shape import GATES
 from sealane.vendors.voice import SILENT
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from sealane.vendors.voice import Voice
 
 OUT = "out"
-NIGHTLY = f"{OUT}/nightly-tests"
+NIGHTLY = "nightly-tests"
 _TOOLS = ".sealane-bin"  # where a wrapper puts the `dagger` command line
 
 
@@ -33,6 +35,8 @@ def run_here(options: Options, guard: Guard, config: CiConfig, *, asked: str, on
     """Run what this vendor's event is for; the exit code is the pipeline's."""
     context = read(options.environ)
     work = work_for(context, config, asked)
+    out = Path(OUT, "" if vendor_gates.checked(only) == GATES else only)
+    out.mkdir(parents=True, exist_ok=True)  # a vendor that is to keep it fails where it is not there
     if work is None:
         where = context.base or context.branch or context.tag
         print(f"Nothing runs for a {context.event} on {where} (ci.branches, ci.base and ci.tags in [tool.sealane]).")
@@ -42,8 +46,18 @@ def run_here(options: Options, guard: Guard, config: CiConfig, *, asked: str, on
         return 0
     vendor = detect(options.environ)
     voice = vendor.voice if vendor else SILENT
-    for folder in (OUT, NIGHTLY):
-        Path(folder, "run.json").unlink(missing_ok=True)  # of an earlier run, or in the repository: not this one's
+    if only == GATES:
+        try:
+            return vendor_gates.judge(out, Path(config.source))
+        finally:
+            summarise(voice, options, out / "summary.md")
+    stopped = vendor_gates.stops(only, Path(OUT))
+    if stopped:
+        print(f"Nothing to do here: {stopped} did not pass.")
+        return 0
+    folders = (out, out / NIGHTLY)
+    for folder in folders:
+        (folder / "run.json").unlink(missing_ok=True)  # of an earlier run, or in the repository: not this one's
     cache = Cache(options, context.vendor, config.cache)
     cache.take()
     code = 0
@@ -51,27 +65,27 @@ def run_here(options: Options, guard: Guard, config: CiConfig, *, asked: str, on
     if voice.opened:
         guard.say(voice.opened(name, int(time.time())))
     try:
-        for words in calls(context, config.source, only or work):
+        for words in calls(context, config.source, only or work, str(out)):
             code = max(code, _call(options, words))
     finally:
         if voice.closed:
             guard.say(voice.closed(name, int(time.time())))
         if keeps_cache(context, config):
             cache.keep()
-        for folder in (OUT, NIGHTLY):
-            tell(guard, voice, options, config.source, Path(folder))
+        for folder in folders:
+            tell(guard, voice, options, config.source, folder)
     return code
 
 
-def calls(context: Context, source: str, work: str) -> list[list[str]]:
-    """What `sealane call` is told; what comes from outside is an argument of its own, never a part of a line."""
+def calls(context: Context, source: str, work: str, out: str = OUT) -> list[list[str]]:
+    """What `sealane call` is told, whose reports go to `out`; what comes from outside is an argument of its own, never a part of a line."""
     ahead = [f"--source={source}", f"--context={json.dumps(context.as_json())}"]
     if work == Work.PIPELINE:
-        return [[*ahead, "pipeline", f"--output={OUT}"]]
+        return [[*ahead, "pipeline", f"--output={out}"]]
     if work != Work.SECURITY:
-        return _reported([*ahead, work], OUT)
+        return _reported([*ahead, work], out)
     tests = [*ahead, "test", f"--categories={','.join(NIGHTLY_TESTS)}"]
-    return [*_reported([*ahead, work, "--base=", f"--path={source}"], OUT), *_reported(tests, NIGHTLY)]
+    return [*_reported([*ahead, work, "--base=", f"--path={source}"], out), *_reported(tests, f"{out}/{NIGHTLY}")]
 
 
 def _reported(stage: list[str], folder: str) -> list[list[str]]:
@@ -108,7 +122,12 @@ def tell(guard: Guard, voice: Voice, options: Options, source: str, out: Path) -
                 guard.say(voice.note(replace(note, title=neutral(note.title), message=said)))
     for line in voice.taken(out) if voice.taken else []:
         guard.say(line)
+    summarise(voice, options, out / "summary.md")
+
+
+def summarise(voice: Voice, options: Options, text: Path) -> None:
+    """Add a summary to the vendor's own, where it has one."""
     summary = options.environ.get(voice.summary, "") if voice.summary else ""
-    if summary and (out / "summary.md").is_file():
+    if summary and text.is_file():
         with Path(summary).open("a", encoding="utf-8") as file:
-            file.write((out / "summary.md").read_text(encoding="utf-8"))
+            file.write(text.read_text(encoding="utf-8"))

@@ -15,7 +15,7 @@ from sealane.vendors.table import VENDORS
 if TYPE_CHECKING:
     from sealane.vendors.table import Vendor
 
-__all__ = ["Context", "Event", "detect", "read"]
+__all__ = ["Context", "Event", "detect", "read", "tracked"]
 
 LOCAL = "local"
 INPUT = "SEALANE_INPUT_"
@@ -104,6 +104,11 @@ def _completed(context: Context, folder: Path) -> Context:
         found["repository"] = repository_in(_git(folder, "config", "remote.origin.url"))
     committed = _git(folder, "show", "--no-patch", "--format=%ct", commit) if _COMMIT.fullmatch(commit) else ""
     return replace(context, **found, committed=number(committed))  # type: ignore[arg-type]
+
+
+def tracked(out: Path) -> str:
+    """The first report of a run below `out` that is part of the repository; empty when there is none."""
+    return _git(Path(), "ls-files", "--", f":(glob){out}/*/run.json").partition("\n")[0]
 
 
 def _git(folder: Path, *words: str) -> str:

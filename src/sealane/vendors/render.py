@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sealane import __version__
 from sealane.errors import UsageError
-from sealane.vendors.shape import CACHE, CACHE_FOLDER, CACHED, EMBEDDED, Job, Shape, jobs
+from sealane.vendors.shape import CACHE, CACHE_FOLDER, CACHED, EMBEDDED, GATES, Job, Shape, jobs
 
 if TYPE_CHECKING:
     from sealane.config import CiConfig
@@ -34,17 +34,17 @@ FILES = {
     "argo": {"ci/vendors/argo/workflow.yml": "argo.yml.j2"},
 }
 
-# What is uploaded under the guide's names.
+# What of a report is uploaded under the guide's names.
 PATHS = {
     "security-reports": [
-        "out/*bandit-report.json",
-        "out/*safety-report.json",
-        "out/*trivy-results.sarif",
-        "out/findings.sarif",
-        "out/security-report.json",
+        "*bandit-report.json",
+        "*safety-report.json",
+        "*trivy-results.sarif",
+        "findings.sarif",
+        "security-report.json",
     ],
-    "test-results": ["out/htmlcov/", "out/.coverage", "out/*.xml", "out/nightly-tests/"],
-    "sbom": ["out/*sbom.spdx.json"],
+    "test-results": ["htmlcov/", ".coverage", "*.xml", "nightly-tests/"],
+    "sbom": ["*sbom.spdx.json"],
 }
 
 # What Tekton and Argo hand over, since they set no variables: variable, parameter, default. A pull request is taken for
@@ -56,6 +56,8 @@ HANDED = (
     ("SEALANE_PULL_REQUEST", "pull-request", ""),
     ("SEALANE_FORK", "fork", ""),
 )
+# How a task of Argo's can end: `depends` without one of them means that it succeeded.
+_ENDED = ("Succeeded", "Failed", "Errored", "Skipped", "Omitted")
 # TeamCity's names of cron's fields, in cron's order.
 _CLOCK = ("minutes", "hours", "dayOfMonth", "month", "dayOfWeek")
 
@@ -79,6 +81,8 @@ def render(vendor: str, config: CiConfig, shape: Shape | None = None) -> dict[st
     environment.filters["single"] = _single
     environment.filters["regex"] = lambda tag: tag.replace(".", r"\.").replace("/", r"\/").replace("*", ".*")
     environment.filters["ref"] = Job.ref_of
+    environment.filters["of"] = lambda paths, job: {n: [f"{job.out}/{each}" for each in p] for n, p in paths.items()}
+    environment.filters["ended"] = lambda task: "(" + " || ".join(f"{task}.{how}" for how in _ENDED) + ")"
     values = _values(vendor, config, shape)
     return {path: environment.get_template(template).render(values) for path, template in FILES[vendor].items()}
 
@@ -91,10 +95,11 @@ def shape_of(text: str) -> Shape:
 
 def _values(vendor: str, config: CiConfig, shape: Shape) -> dict[str, Any]:
     def commands(work: str) -> list[str]:
-        return _commands(config, shape, work, cached=cached)
+        return _commands(vendor, config, shape, work, cached=cached and GATES not in work)
 
     cached = vendor in CACHED and shape.engine == EMBEDDED and config.cache > 0
 
+    made = jobs(vendor, shape, commands)
     # the cron of TeamCity knows no `*` for both kinds of day
     clock = list(zip(_CLOCK, config.nightly.split(), strict=True))
     return {
@@ -114,26 +119,28 @@ def _values(vendor: str, config: CiConfig, shape: Shape) -> dict[str, Any]:
         "runner": "ubuntu-24.04",
         # what fetches Dagger's command line needs curl, which the small one lacks
         "image": "python:3.11-slim-bookworm" if shape.engine == EMBEDDED else "python:3.11-bookworm",
-        "jobs": jobs(shape, commands, nightly=vendor != "github"),
+        "jobs": made,
         "pipeline": Job("pipeline", commands("")),
         "security": Job("security", commands("security")),
         "cache": CACHE if cached else "",
         "folder": CACHE_FOLDER,
         "handed": HANDED,
-        "paths": PATHS,
+        "paths": {**PATHS, "run": ["run.json"]} if shape.split else PATHS,
         "pins": {name: _pinned(pin) for name, pin in pins().items()},
     }
 
 
-def _commands(config: CiConfig, shape: Shape, work: str, *, cached: bool) -> list[str]:
+def _commands(vendor: str, config: CiConfig, shape: Shape, work: str, *, cached: bool) -> list[str]:
     run = f"ci run {work}".rstrip()
     if config.command:
         return [*shape.ahead, f"{shape.environ(config, cached=cached)}./{config.command} {run}"]
+    # jobs that run side by side in one folder must not make one environment together
+    place = "/tmp/venv-sealane" if shape.split and vendor in ("tekton", "woodpecker") else ".venv-sealane"  # noqa: S108 - a container's own
     return [
         *shape.ahead,
-        "python3 -m venv .venv-sealane",
-        f".venv-sealane/bin/pip install --quiet sealane=={__version__}",
-        f"{shape.environ(config, cached=cached)}.venv-sealane/bin/sealane {run}",
+        f"python3 -m venv {place}",
+        f"{place}/bin/pip install --quiet sealane=={__version__}",
+        f"{shape.environ(config, cached=cached)}{place}/bin/sealane {run}",
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 from sealane.errors import UsageError
@@ -30,6 +30,12 @@ CACHE, CACHE_FOLDER, CACHE_VARIABLE = "sealane-1", ".sealane-cache", "SEALANE_CA
 # Bitbucket's takes 1 GB. GitHub's has 10 GB for all of a repository, GitLab.com's 5 GB; the others' bounds are a plan's.
 CACHE_LIMITS = {"bitbucket": 900_000_000}
 
+# Where a job of the split shape can't have the others' files.
+ALONE = ("codebuild",)
+# What runs `security` apart from all else, whatever the shape.
+OWN_SECURITY = ("github", "bitbucket")
+GATES = "gates"
+
 # The version whose answers this project is tested against.
 _DAGGER = "0.21.8"
 _INSTALL = (
@@ -50,6 +56,12 @@ class Job:
     needs: tuple[str, ...] = ()
     suffix: str = ""
     systems: tuple[str, ...] = ()
+    out: str = "out"
+
+    @property
+    def judges(self) -> bool:
+        """Whether it collects the others' reports, and runs though one of them failed."""
+        return self.name == GATES
 
     @property
     def lines(self) -> list[str]:
@@ -129,20 +141,22 @@ class Shape:
         return f"SEALANE_ENGINE=dagger {where}"
 
 
-def jobs(shape: Shape, commands: Callable[[str], list[str]], *, nightly: bool) -> list[Job]:
-    """The jobs that an event may start. With `nightly`, the security run is one of them."""
+def jobs(vendor: str, shape: Shape, commands: Callable[[str], list[str]]) -> list[Job]:
+    """The jobs that an event may start, `gates` after all stages."""
     if not shape.split:
         return [_job(Job("pipeline", commands("")), shape)]
     from sealane.pipeline import STAGES
 
-    made = [
-        _job(Job(stage.name, commands(f"--only {stage.name}"), stage.needs, f"-{stage.name}"), shape)
-        for stage in STAGES
-    ]
-    return made + ([Job("security", commands("--only security"), (), "-security")] if nightly else [])
+    def made(name: str, needs: tuple[str, ...] = ()) -> Job:
+        return _job(Job(name, commands(f"--only {name}"), needs, f"-{name}", out=f"out/{name}"), shape)
+
+    found = [made(stage.name, stage.needs) for stage in STAGES]
+    found += [] if vendor in OWN_SECURITY else [made("security")]
+    gates = replace(made(GATES, tuple(stage.name for stage in STAGES)), out="out")
+    return found if vendor in ALONE else [*found, gates]
 
 
 def _job(job: Job, shape: Shape) -> Job:
     if not shape.matrix or job.name not in ("pipeline", "test"):
         return job
-    return Job(job.name, job.commands, job.needs, f"{job.suffix}-${{{{ matrix.system }}}}", SYSTEMS)
+    return replace(job, suffix=f"{job.suffix}-${{{{ matrix.system }}}}", systems=SYSTEMS)
