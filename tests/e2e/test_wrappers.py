@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from sealane.report.model import FindingRow, RunReport, StageRow
+from sealane.vendors import gitlab_reports
 from sealane.vendors.render import FILES
 from sealane.vendors.shape import WITHOUT_DOCKER
 
@@ -34,7 +36,16 @@ SCHEMAS = [
     ("bitbucket-pipelines", "ci/vendors/bitbucket/bitbucket-pipelines.yml", ()),
     ("buildkite", "ci/vendors/buildkite/pipeline.yml", ()),
     ("woodpecker-ci", "ci/vendors/woodpecker/.woodpecker.yml", ()),
+    ("codebuild.json", "ci/vendors/codebuild/buildspec.yml", ()),
+    ("tekton-pipeline.json", "ci/vendors/tekton/pipeline.yml", ()),
 ]
+GOLDEN = ROOT / "tests/golden/schemas"
+
+
+def schema_of(name: str) -> tuple[str, str]:
+    """A schema that the validator brings along, or one that we keep (its README says whence)."""
+    return ("--schemafile", str(GOLDEN / name)) if name.endswith(".json") else ("--builtin-schema", f"vendor.{name}")
+
 
 pytestmark = pytest.mark.needs("network")
 
@@ -78,7 +89,7 @@ def shaped(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 def test_each_shape_is_what_the_validators_want(tools: Path, shaped: Path):
     for schema, file, options in SCHEMAS:
-        ran(str(tools / "check-jsonschema"), "--builtin-schema", f"vendor.{schema}", *options, file, cwd=shaped)
+        ran(str(tools / "check-jsonschema"), *schema_of(schema), *options, file, cwd=shaped)
     ran(str(tools / "zizmor"), "--offline", "--pedantic", "--quiet", *WORKFLOWS, cwd=shaped)
     for script, file in SCRIPTS:
         ran(str(tools / "python"), "-c", script, file, cwd=shaped)
@@ -105,7 +116,7 @@ def lost(a, b, at=""):
     return []
 sys.exit("\\n".join(lost(told, read)) or None)
 """
-# Tekton's own schema is in no package; its steps are Kubernetes' containers, as a pod's, and so are their variables.
+# Tekton leaves open in its schema what a task runs: its steps are Kubernetes' containers, as a pod's, and so are their variables.
 TEKTON = """
 import sys, yaml, kubernetes_validate
 told = yaml.safe_load(open(sys.argv[1]))
@@ -139,7 +150,51 @@ def test_what_reads_them_finds_what_is_wrong(tools: Path, script: str, file: str
 
 @pytest.mark.parametrize(("schema", "file", "options"), SCHEMAS)
 def test_a_wrapper_is_what_its_vendors_schema_wants(tools: Path, schema: str, file: str, options: tuple[str, ...]):
-    ran(str(tools / "check-jsonschema"), "--builtin-schema", f"vendor.{schema}", *options, file)
+    ran(str(tools / "check-jsonschema"), *schema_of(schema), *options, file)
+
+
+@pytest.mark.parametrize(
+    ("schema", "file", "old", "new"),
+    [
+        ("codebuild.json", "ci/vendors/codebuild/buildspec.yml", "file-format", "fileformat"),
+        (
+            "tekton-pipeline.json",
+            "ci/vendors/tekton/pipeline.yml",
+            "workspaces:\n    - {name",
+            "workspaces:\n    - {nam",
+        ),
+    ],
+)
+def test_our_schemas_find_what_is_wrong(tools: Path, tmp_path: Path, schema: str, file: str, old: str, new: str):
+    text = (ROOT / file).read_text()
+    assert old in text
+    (tmp_path / "wrong.yml").write_text(text.replace(old, new))
+    words = [str(tools / "check-jsonschema"), *schema_of(schema), str(tmp_path / "wrong.yml")]
+    assert subprocess.run(words, capture_output=True, check=False).returncode != 0
+
+
+def test_gitlab_takes_the_security_reports_whatever_was_found(tools: Path, tmp_path: Path):
+    """A report with one field amiss is refused whole."""
+    found = [
+        FindingRow(tool="bandit", rule="B602", severity="high", message="shell", file="a.py", line=2),
+        FindingRow(tool="semgrep", severity="low", message="m" * 300, file="a.py", fix="f" * 8000),
+        FindingRow(tool="gitleaks", rule="aws", severity="high", message="a key", file="b.py"),
+        FindingRow(tool="pip-audit", rule="CVE-1", severity="high", message="jinja2 2.0: escapes"),
+    ]
+    image = [
+        FindingRow(tool="trivy", rule="CVE-2", severity="medium", message="zlib1g 1.2: overflows", file="x (debian)")
+    ]
+    stages = [
+        StageRow(name=name, outcome="ran", passed=False, seconds=1, findings=findings)
+        for name, findings in (("scan", found), ("image-scan", image))
+    ]
+    report = RunReport(passed=False, started="2026-11-26T02:00:00.000+00:00", seconds=1, stages=stages, gates=[])
+    gitlab_reports.write(report, tmp_path, gitlab_reports.Subject("."))
+    reports = sorted(tmp_path.glob("gl-*-report.json"))
+    reports.remove(tmp_path / "gl-code-quality-report.json")
+    assert len(reports) == 4
+    assert all('"identifiers"' in each.read_text() for each in reports)
+    ran(str(tools / "check-jsonschema"), *schema_of("gitlab-security.json"), *map(str, reports))
 
 
 def test_zizmor_finds_nothing_in_githubs(tools: Path):

@@ -112,7 +112,9 @@ def tell(guard: Guard, voice: Voice, options: Options, source: str, out: Path) -
         return
     report = RunReport.model_validate_json((out / "run.json").read_text(encoding="utf-8"))
     if options.environ.get("GITLAB_CI") == "true":
-        gitlab_reports.write(report, out, source, options.environ.get("CI_COMMIT_SHA", ""))
+        image = options.environ.get("CI_REGISTRY_IMAGE") or options.environ.get("CI_PROJECT_PATH", "")
+        subject = gitlab_reports.Subject(source, options.environ.get("CI_COMMIT_SHA", ""), image)
+        gitlab_reports.write(report, out, subject)
     if voice.note:
         shown: dict[str, int] = {}
         for note in notes(report, source):

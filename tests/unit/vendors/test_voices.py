@@ -103,7 +103,7 @@ def test_notes_are_failed_tests_and_new_findings_worst_first():
 
 
 def test_gitlab_gets_each_finding_in_the_report_of_its_kind(tmp_path: Path):
-    gitlab_reports.write(report(*FOUND), tmp_path, ".", "1f0e3dad")
+    gitlab_reports.write(report(*FOUND), tmp_path, gitlab_reports.Subject(".", "1f0e3dad"))
     made = {path.stem: json.loads(path.read_text()) for path in tmp_path.iterdir()}
     rules = {
         name: [each["identifiers"][0]["value"] for each in made[name]["vulnerabilities"]]
@@ -114,6 +114,7 @@ def test_gitlab_gets_each_finding_in_the_report_of_its_kind(tmp_path: Path):
         "gl-sast-report": ["B602"],
         "gl-secret-detection-report": ["aws"],
         "gl-dependency-scanning-report": ["CVE-1"],
+        "gl-container-scanning-report": [],
     }
     (quality,) = made["gl-code-quality-report"]
     assert quality["location"] == {"path": "a.py", "lines": {"begin": 1}}
