@@ -22,6 +22,7 @@ TOOLS = (
     "zizmor==1.32.0",
     "tree-sitter==0.26.1",
     "tree-sitter-groovy==0.1.2",
+    "tree-sitter-kotlin==1.1.0",
     "hera==7.1.0",
     "kubernetes-validate==1.37.0",
 )
@@ -68,13 +69,14 @@ def ran(*words: str, cwd: Path = ROOT) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-SHAPES = [("--split", "--engine", "docker"), ("--engine", "kubernetes")]
+SHAPES = [("--split", "--engine", "docker"), ("--engine", "kubernetes"), ("--split",)]
 
 
 @pytest.fixture(scope="module", params=SHAPES, ids=" ".join)
 def shaped(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All wrappers that can be had in a shape that this repository doesn't use."""
     place = tmp_path_factory.mktemp("shaped")
+    (place / "sealane.toml").write_text('ci.tags = ["v*", "r/1.*"]\nci.command = "ci/sealane"\n')
     for vendor in FILES:
         words = [word for word in request.param if word != "docker" or vendor not in WITHOUT_DOCKER]
         words = words if words[-1] != "--engine" else words[:-1]
@@ -102,6 +104,7 @@ parser = tree_sitter.Parser(tree_sitter.Language(tree_sitter_groovy.language()))
 tree = parser.parse(open(sys.argv[1], "rb").read())
 sys.exit(tree.root_node.has_error or tree.root_node.named_child_count < 2)
 """
+TEAMCITY = JENKINS.replace("groovy", "kotlin")
 # Hera's models are made from Argo's schema. They pass over what they don't know, so nothing may get lost on the way.
 ARGO = """
 import sys, yaml
@@ -130,19 +133,21 @@ for task in told["spec"]["tasks"]:
 """
 SCRIPTS = [
     (JENKINS, "ci/vendors/jenkins/Jenkinsfile"),
+    (TEAMCITY, "ci/vendors/teamcity/settings.kts"),
     (ARGO, "ci/vendors/argo/workflow.yml"),
     (TEKTON, "ci/vendors/tekton/pipeline.yml"),
 ]
 
 
-@pytest.mark.parametrize(("script", "file"), SCRIPTS, ids=["jenkins", "argo", "tekton"])
+@pytest.mark.parametrize(("script", "file"), SCRIPTS, ids=["jenkins", "teamcity", "argo", "tekton"])
 def test_a_wrapper_without_a_schema_of_its_own_is_read(tools: Path, script: str, file: str):
     ran(str(tools / "python"), "-c", script, file)
 
 
-@pytest.mark.parametrize(("script", "file"), SCRIPTS, ids=["jenkins", "argo", "tekton"])
+@pytest.mark.parametrize(("script", "file"), SCRIPTS, ids=["jenkins", "teamcity", "argo", "tekton"])
 def test_what_reads_them_finds_what_is_wrong(tools: Path, script: str, file: str, tmp_path: Path):
     wrong = (ROOT / file).read_text().replace("stages {", "stages").replace("workingDir:", "workingdir:")
+    wrong = wrong.replace("steps {", "steps")
     (tmp_path / "wrong").write_text(wrong)
     words = [str(tools / "python"), "-c", script, str(tmp_path / "wrong")]
     assert subprocess.run(words, capture_output=True, check=False, cwd=ROOT).returncode != 0

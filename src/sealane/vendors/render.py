@@ -53,6 +53,7 @@ HANDED = (
     ("SEALANE_EVENT", "event", "manual"),
     ("SEALANE_BRANCH", "branch", ""),
     ("SEALANE_BASE", "base", ""),
+    ("SEALANE_TAG", "tag", ""),
     ("SEALANE_PULL_REQUEST", "pull-request", ""),
     ("SEALANE_FORK", "fork", ""),
 )
@@ -107,7 +108,9 @@ def _values(vendor: str, config: CiConfig, shape: Shape) -> dict[str, Any]:
         "name": config.name,
         "slug": re.sub("[^a-z0-9]+", "-", config.name.lower()).strip("-") or "sealane",
         "branches": config.branches,
-        "filters": [f"+:{branch}" for branch in config.branches] + ["+:pull/*"],
+        "filters": [f"+:{branch}" for branch in config.branches]
+        + [f"+:tags/{tag}" for tag in config.tags]
+        + ["+:pull/*"],
         "base": config.base,
         "tags": config.tags,
         "timeout": config.timeout,

@@ -64,6 +64,9 @@ def test_teamcitys_context_is_in_its_file_of_parameters(tmp_path: Path):
     more.write_text("teamcity.build.branch=<default>\nteamcity.build.triggeredBy=Schedule Trigger\n")
     context = read(environ, tmp_path)
     assert (context.event, context.branch) == ("schedule", "")
+    more.write_text("teamcity.build.branch=tags/v1.2\n")
+    context = read(environ, tmp_path)
+    assert (context.event, context.tag, context.branch) == ("tag", "v1.2", "")
     more.write_text(
         "teamcity.build.branch=pull/12\nteamcity.pullRequest.source.branch=feature/x\n"
         "teamcity.pullRequest.target.branch=main\nteamcity.pullRequest.title=gr\\u00f6\\=\\:$(id)\n"

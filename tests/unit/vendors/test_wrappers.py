@@ -188,6 +188,8 @@ TAGGED = {
     "azure": 'tags: {include: ["v*", "r/1.*"]}',
     "bitbucket": '"r/1.*": [{step: *pipeline}]',
     "woodpecker": 'ref: "refs/tags/r/1.*"',
+    "circleci": r'filters: {tags: {only: "/^(v.*|r\\/1\\..*)$/"}}',
+    "teamcity": r"+:tags/v*\n+:tags/r/1.*\n",
 }
 
 
@@ -195,6 +197,13 @@ TAGGED = {
 def test_a_wrapper_runs_for_tags_where_they_are_asked_for_and_for_none_else(vendor: str):
     assert TAGGED[vendor] in "".join(render(vendor, CiConfig(tags=("v*", "r/1.*"))).values())
     assert TAGGED[vendor] not in "".join(render(vendor, CiConfig()).values())
+
+
+@pytest.mark.parametrize("vendor", ["tekton", "argo"])
+def test_what_starts_a_run_in_the_cluster_can_say_a_tag(vendor: str):
+    text = "".join(render(vendor, CiConfig()).values())
+    assert "{name: tag, " in text
+    assert "{name: SEALANE_TAG, value: " in text
 
 
 @pytest.mark.parametrize("value", [*HOSTILE, "v(1|2)", "v[0-9]"])

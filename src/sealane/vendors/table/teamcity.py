@@ -12,6 +12,7 @@ from sealane.vendors.voice import Voice, escaped
 NAME = "teamcity"
 _DEFAULT = "<default>"  # what it calls the branch when it is the project's default one
 _REQUEST = re.compile(r"(?:pull|pull-requests|merge-requests)/(\d+)")
+_TAG = re.compile(r"(?:refs/)?tags/")
 _CODES = {"n": "\n", "t": "\t", "r": "\r", "f": "\f"}
 
 
@@ -20,12 +21,15 @@ def read(environ: Environ) -> Context:
     branch = known.get("teamcity.build.branch", "")
     found = _REQUEST.match(branch)
     request = number(known.get("teamcity.pullRequest.number", "")) or number(found[1] if found else "")
+    # by a root's setting tags are branches; of `+:refs/(tags/*)` in its branch specification this is what it calls them
+    tag = _TAG.sub("", branch) if _TAG.match(branch) and not request else ""
     source = short(known.get("teamcity.pullRequest.source.branch", ""))
     return Context(
         NAME,
-        _event(known, request),
-        branch=source if request else "" if branch == _DEFAULT else short(branch),
+        _event(known, request, tag),
+        branch=source if request else "" if tag or branch == _DEFAULT else short(branch),
         base=short(known.get("teamcity.pullRequest.target.branch", "")) if request else "",
+        tag=tag,
         pull_request=request,
         commit=environ.get("BUILD_VCS_NUMBER", ""),
         message=known.get("teamcity.pullRequest.title", "") if request else "",
@@ -35,9 +39,9 @@ def read(environ: Environ) -> Context:
     )
 
 
-def _event(known: dict[str, str], request: int) -> Event:
-    if request:
-        return Event.PULL_REQUEST
+def _event(known: dict[str, str], request: int, tag: str) -> Event:
+    if request or tag:
+        return Event.PULL_REQUEST if request else Event.TAG
     by = known.get("teamcity.build.triggeredBy", "")
     if by.startswith("Schedule Trigger"):
         return Event.SCHEDULE
