@@ -22,7 +22,7 @@ HEAD = """\
 Made by `python tools/api_state.py` from the code; a test keeps it true. The whole schema of Dagger {version} is served:
 a field that is not implemented answers with an error that names it and says what to use (`reason` "unsupported"), and
 nothing of it is done. Only what pipelines rarely use may be missing: agents, GPUs, volumes of other machines, terminals
-of directories and services, single entries of the cache, and what changes a module's configuration. `id` and `node` are every object's, and are left out here, as are the `load…FromID` fields of old clients: all answer.
+of directories and services, single entries of the cache, and what changes a module's toolchains, blueprint and clients. `id` and `node` are every object's, and are left out here, as are the `load…FromID` fields of old clients: all answer.
 
 {done} of {all} fields are implemented.
 

@@ -7,6 +7,7 @@ import posixpath
 from typing import TYPE_CHECKING
 
 from sealane_engine.api.changeset import Changeset
+from sealane_engine.api.drafts import drafted
 from sealane_engine.api.registry import Context, Fields
 from sealane_engine.api.values import Container, Directory, File
 from sealane_engine.graph.operation import Copy, Edit, Ref, Scratch, WriteFile
@@ -30,6 +31,8 @@ current_module = Fields("CurrentModule")
 @source("generatedContextDirectory")
 async def source_generated(ctx: Context, self: ModuleSource) -> Directory:
     """The client of its dependencies, where its code is; nothing for a module without any."""
+    if self.draft:
+        return await drafted(ctx, self)
     dependencies = (await load_module(ctx, self)).dependencies
     if not dependencies:
         return Directory()

@@ -34,6 +34,7 @@ SUBJECTS = (
     "typedefs",
     "codegen",
     "modules",
+    "drafts",
     "generated",
     "env",
     "types",

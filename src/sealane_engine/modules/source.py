@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import posixpath
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -39,7 +40,7 @@ class ModuleSource:
     """A module on a ground. `subpath` is where its dagger.json is there; `config` None: there is none.
 
     `client` is whose machine it is on, or who asked for it. `name` is another name than its own, given by who
-    depends on it.
+    depends on it. `draft` is what changes in its dagger.json, as JSON.
     """
 
     ref: str
@@ -49,6 +50,7 @@ class ModuleSource:
     config: ModuleConfig | None
     git: Git | None = None
     name: str = ""
+    draft: str = ""
 
     @property
     def kind(self) -> str:
@@ -68,7 +70,7 @@ class ModuleSource:
 
     @property
     def module_name(self) -> str:
-        return self.name or self.needs_config().name
+        return self.name or json.loads(self.draft or "{}").get("name") or self.needs_config().name
 
     def needs_config(self) -> ModuleConfig:
         if self.config is None:
