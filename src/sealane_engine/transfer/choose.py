@@ -1,5 +1,5 @@
-"""Which results of a store travel, and in which order: what ran (steps, base images) before what was only put together
-from it, in each of them what was used last first.
+"""Which results of a store travel, and in which order: what ran or was fetched (steps, base images) before what was only
+put together from it, in each of them what was used last first.
 
 Left out: kinds that mean nothing elsewhere (`contents.KINDS`), what has expired, and what hangs on a secret. A secret
 counts in a key by an HMAC that no other store computes, so such a result would never be found; and what a step writes
@@ -15,6 +15,7 @@ from typing import Any
 from sealane_engine.transfer.contents import KINDS, Kept, own_blob
 
 _SECRET = ("hmac:", "cache-key:")
+_MADE_AGAIN = ("edit", "difference", "tarball")
 _DIGEST_CHARS = len("sha256:") + 64
 _PUBLIC = frozenset({"scan", "image-layer", "catalog-image", "catalog-base"})
 
@@ -37,9 +38,14 @@ def choose(kept: Sequence[Kept], now: float) -> list[list[Kept]]:
     return sorted(chosen, key=_rank)
 
 
+def made_again(kept: Kept) -> bool:
+    """Whether a result was put together from others, with nothing run and nothing fetched."""
+    return kept.result.kind == "tree" and kept.inputs.get("kind") in _MADE_AGAIN
+
+
 def _rank(group: list[Kept]) -> tuple[bool, float, str]:
     result = group[0].result
-    return result.kind == "tree", -result.used, result.key
+    return made_again(group[0]), -result.used, result.key
 
 
 def private(kept: Iterable[Kept]) -> set[str]:

@@ -23,7 +23,7 @@ from sealane_engine.oci.streams import Gzip
 from sealane_engine.store.disk import guarded, is_whiteout
 from sealane_engine.store.layers import new_id
 from sealane_engine.transfer import folder as folders
-from sealane_engine.transfer.choose import choose
+from sealane_engine.transfer.choose import choose, made_again
 from sealane_engine.transfer.contents import Contents, Kept, Packed
 
 if TYPE_CHECKING:
@@ -33,6 +33,11 @@ if TYPE_CHECKING:
 
 MEMOS = "packed"
 """The memo table that says what a layer is as a file."""
+
+SMALL = 1_000_000
+"""A tree that was put together from others takes as long to unpack as to make: it goes where its layers are there anyway,
+or are no larger than this in bytes.
+"""
 
 VAIN = 64
 """After so many layers at most that were begun and didn't fit, no other is: a store may be much larger than the limit."""
@@ -121,27 +126,30 @@ class _Export:
         blobs = _new((each.result.blobs for each in group), self.blobs)
         if not self.refused.isdisjoint([*layers, *blobs]) or not self.store.lease(layers, blobs):
             return False
-        room = self.left
+        again = made_again(group[0])
+        room = left = min(self.left, SMALL) if again else self.left
         packed: dict[str, Packed] = {}
         copied: dict[str, int] = {}
         for digest in blobs:
             size = self.store.blob_path(digest).stat().st_size
             if size > room:
-                return self._refuse(digest, self.left - room)
+                return self._refuse(digest, left - room)
             self._copy(digest, size)
             copied[digest] = size
             room -= size
         for layer in layers:
-            found = self._pack(layer, room) if self.waste > 0 else None
+            # a larger one may be a file that is there already
+            most = room if again else max([room, *(each.size for each in self.layers.values())])
+            found = self._pack(layer, room, most) if self.waste > 0 else None
             if found is None:
-                return self._refuse(layer, self.left - room)
+                return self._refuse(layer, left - room)
             if found.file not in self.files | {each.file for each in packed.values()}:
                 room -= found.size
             packed[layer] = found
         self.layers |= packed
         self.files |= {each.file for each in packed.values()}
         self.blobs |= copied
-        self.left = room
+        self.left -= left - room
         return True
 
     def _refuse(self, item: str, written: int) -> bool:
@@ -157,8 +165,10 @@ class _Export:
             shutil.copyfile(self.store.blob_path(digest), part)
             part.rename(target)
 
-    def _pack(self, layer: str, room: int) -> Packed | None:
-        """A layer as a file of the folder; None when it doesn't fit, or wouldn't be the same on the other side."""
+    def _pack(self, layer: str, room: int, most: int) -> Packed | None:
+        """A layer as a file of the folder; None when it doesn't fit `room` (begun up to `most` bytes), or wouldn't be the
+        same on the other side.
+        """
         place = self.folder / folders.LAYERS
         memo = self.store.memo(MEMOS, layer)
         known = Packed(**json.loads(memo)) if memo else None
@@ -168,9 +178,8 @@ class _Export:
             return known
         path = self.store.layer_path(layer)
         part = place / f"{new_id()}.part"
-        largest = max((each.size for each in self.layers.values()), default=0)
         try:
-            made = self._write(path, part, max(room, largest))  # it may be a file that is there
+            made = self._write(path, part, most)
             if made is None or (made.size > room and made.file not in self.files) or not _travels(path):
                 self.waste -= max(part.stat().st_size, self.limit // VAIN)
                 return None

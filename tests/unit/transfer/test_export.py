@@ -96,16 +96,28 @@ def test_what_ran_comes_before_what_was_put_together_from_it(first, folder, tree
     assert ran in _keys(folder)
 
 
-def test_layers_that_are_the_same_file_count_once(first, second, folder, tree):
+def test_what_is_put_together_again_as_fast_goes_only_when_it_costs_little(first, folder, tree, step):
+    large = os.urandom(1_500_000)
+    alone = tree("alone", {"/data": large})[1]
+    made, below = tree("below", {"/data": large})
+    ran = step("ran", made)
+    small = tree("small", {"/data": b"1"})[1]
+    assert export(first, folder, MUCH).left_out == 1
+    assert _keys(folder) == {below, ran, small}
+    assert alone not in _keys(folder)
+
+
+def test_layers_that_are_the_same_file_count_once(first, second, folder, tree, step):
     data = os.urandom(10_000)
     keys = []
     for number in range(4):
         made, key = tree(str(number), {"/data": data})
+        step(str(number), made)
         os.utime(first.layer_path(made.layers[0]) / "data", (1, 1))
         os.utime(first.layer_path(made.layers[0]), (1, 1))
         keys.append(key)
     done = export(first, folder, 15_000)
-    assert (done.results, done.left_out) == (4, 0)
+    assert (done.results, done.left_out) == (8, 0)
     assert len(list((folder / "layers").iterdir())) == 1
     assert restore(second, folder).bytes == done.bytes
     assert [second.view(load_tree(second, key)).read("/data") for key in keys] == [data] * 4
