@@ -76,7 +76,9 @@ SHAPES = [("--split", "--engine", "docker"), ("--engine", "kubernetes"), ("--spl
 def shaped(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All wrappers that can be had in a shape that this repository doesn't use."""
     place = tmp_path_factory.mktemp("shaped")
-    (place / "sealane.toml").write_text('ci.tags = ["v*", "r/1.*"]\nci.command = "ci/sealane"\n')
+    (place / "sealane.toml").write_text(
+        'ci.tags = ["v*", "r/1.*"]\nci.command = "ci/sealane"\nci.deploy = "ci/deploy"\n'
+    )
     for vendor in FILES:
         words = [word for word in request.param if word != "docker" or vendor not in WITHOUT_DOCKER]
         words = words if words[-1] != "--engine" else words[:-1]

@@ -39,7 +39,9 @@ def _parser() -> argparse.ArgumentParser:
     running = verbs.add_parser("run", help="what a wrapper calls: run what this event is for")
     running.add_argument("work", nargs="?", choices=("pipeline", "security"), help="this, whatever the event")
     running.add_argument(
-        "--only", metavar="STAGE", help="this stage alone, if the event is for it; or security; or gates"
+        "--only",
+        metavar="STAGE",
+        help="this stage alone, if the event is for it; or security, gates, deploy-ENVIRONMENT",
     )
     return parser
 

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 from sealane.cli import vendor_gates
 from sealane.cli.options import Options
 from sealane.cli.vendor_cache import Cache
+from sealane.errors import ConfigError, UsageError
 from sealane.vendors.context import detect, read
 from sealane.vendors.neutral import neutral
-from sealane.vendors.rules import NIGHTLY_TESTS, Work, keeps_cache, work_for
-from sealane.vendors.shape import GATES
+from sealane.vendors.rules import NIGHTLY_TESTS, Work, deploys, keeps_cache, work_for
+from sealane.vendors.shape import DEPLOY, GATES
 from sealane.vendors.voice import SILENT
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ def run_here(options: Options, guard: Guard, config: CiConfig, *, asked: str, on
     """Run what this vendor's event is for; the exit code is the pipeline's."""
     context = read(options.environ)
     work = work_for(context, config, asked)
+    if only.startswith(DEPLOY):
+        return _deploy(context, config, only.removeprefix(DEPLOY))
     out = Path(OUT, "" if vendor_gates.checked(only) == GATES else only)
     out.mkdir(parents=True, exist_ok=True)  # a vendor that is to keep it fails where it is not there
     if work is None:
@@ -75,6 +78,28 @@ def run_here(options: Options, guard: Guard, config: CiConfig, *, asked: str, on
         for folder in folders:
             tell(guard, voice, options, config.source, folder)
     return code
+
+
+def _deploy(context: Context, config: CiConfig, environment: str) -> int:
+    """The project's own script, with the environment's name; the exit code is the script's."""
+    if not config.deploy or environment not in config.environments:
+        raise UsageError(
+            f"nothing deploys to {environment!r}",
+            reason="no-such-stage",
+            hint="Name a script as ci.deploy and the environment in ci.environments, in [tool.sealane].",
+        )
+    if not deploys(context, config, environment):
+        print(f"Nothing to do here: this {context.event} is not for {environment} (ci.branches, ci.base).")
+        return 0
+    sys.stdout.flush()
+    try:
+        return subprocess.run([f"./{config.deploy}", environment], check=False, stdin=subprocess.DEVNULL).returncode
+    except OSError as error:
+        raise ConfigError(
+            f"{config.deploy} can't be run: {error.strerror}",
+            reason="cannot-deploy",
+            hint="ci.deploy is a script in the repository that may be executed and says by what (`#!`).",
+        ) from None
 
 
 def calls(context: Context, source: str, work: str, out: str = OUT) -> list[list[str]]:

@@ -31,6 +31,8 @@ class CiConfig(Model):
     `nightly` is when the security run starts, as cron says it (minute, hour, day, month, weekday; UTC). `environments`
     are what a run that is started by hand can be for, the first by default. `runner_host` is the Dagger engine of
     wrappers with `--engine kubernetes`. `command` is a script of the project that gets the words `ci run`; left out, sealane is installed from the index.
+    `deploy` is a script of the project that gets an environment's name: with it wrappers have a job for each of
+    `environments`, the first by itself, the others for `base` alone and after a person's approval.
     `cache` is how large what the vendor's cache keeps between runs may be (`2GB`); 0 for none.
     """
 
@@ -40,6 +42,7 @@ class CiConfig(Model):
     tags: tuple[TagPattern, ...] = ()
     source: Inside = "."
     command: Annotated[str, Field(pattern=r"^[\w./-]*$")] = ""
+    deploy: Annotated[str, Field(pattern=r"^[\w./-]*$")] = ""
     timeout: int = Field(default=60, ge=1)
     nightly: Annotated[str, Field(pattern=r"^[\d*/,-]+( [\d*/,-]+){4}$")] = "0 2 * * *"
     runner_host: Annotated[str, Field(pattern=r"^(tcp|unix)://[\w.:/-]+$")] = "tcp://dagger-engine.dagger:1234"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sealane import __version__
 from sealane.errors import UsageError
-from sealane.vendors.shape import CACHE, CACHE_FOLDER, CACHED, EMBEDDED, GATES, Job, Shape, jobs
+from sealane.vendors.shape import CACHE, CACHE_FOLDER, CACHED, DEPLOY, EMBEDDED, GATES, Job, Shape, deployments, jobs
 
 if TYPE_CHECKING:
     from sealane.config import CiConfig
@@ -96,7 +96,7 @@ def shape_of(text: str) -> Shape:
 
 def _values(vendor: str, config: CiConfig, shape: Shape) -> dict[str, Any]:
     def commands(work: str) -> list[str]:
-        return _commands(vendor, config, shape, work, cached=cached and GATES not in work)
+        return _commands(vendor, config, shape, work, cached=cached and GATES not in work and DEPLOY not in work)
 
     cached = vendor in CACHED and shape.engine == EMBEDDED and config.cache > 0
 
@@ -123,6 +123,7 @@ def _values(vendor: str, config: CiConfig, shape: Shape) -> dict[str, Any]:
         # what fetches Dagger's command line needs curl, which the small one lacks
         "image": "python:3.11-slim-bookworm" if shape.engine == EMBEDDED else "python:3.11-bookworm",
         "jobs": made,
+        "deploys": deployments(vendor, config, made[-1], commands),
         "pipeline": Job("pipeline", commands("")),
         "security": Job("security", commands("security")),
         "cache": CACHE if cached else "",

@@ -52,6 +52,21 @@ def keeps_cache(context: Context, config: CiConfig) -> bool:
     return context.trusted and context.event is Event.PUSH and context.branch in config.branches
 
 
+def deploys(context: Context, config: CiConfig, environment: str) -> bool:
+    """Whether a run that passed is for this environment: the one that was chosen by hand, else by the branch that was pushed.
+
+    Every branch of `branches` goes to the first environment, one of `base` to the others, too.
+    A branch that the vendor keeps to itself is taken for one of those: its wrapper has looked already.
+    """
+    if not context.trusted or environment not in config.environments:
+        return False
+    chosen = context.inputs.get("environment", "")
+    if context.event is Event.MANUAL and chosen:
+        return chosen == environment
+    branches = config.branches if environment == config.environments[0] else config.base
+    return context.event in (Event.PUSH, Event.MANUAL) and (not context.branch or context.branch in branches)
+
+
 def work_for(context: Context, config: CiConfig, asked: str = "") -> Work | None:
     """What to run for a context; None when this event on this branch is for nothing.
 

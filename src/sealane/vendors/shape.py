@@ -34,7 +34,9 @@ CACHE_LIMITS = {"bitbucket": 900_000_000}
 ALONE = ("codebuild",)
 # What runs `security` apart from all else, whatever the shape.
 OWN_SECURITY = ("github", "bitbucket")
-GATES = "gates"
+# Where nothing can come after the gates, or nobody can be asked in between: there a person deploys by other means.
+WITHOUT_APPROVAL = ("codebuild", "tekton", "woodpecker")
+GATES, DEPLOY = "gates", "deploy-"
 
 # The version whose answers this project is tested against.
 _DAGGER = "0.21.8"
@@ -57,6 +59,8 @@ class Job:
     suffix: str = ""
     systems: tuple[str, ...] = ()
     out: str = "out"
+    environment: str = ""
+    approved: bool = False
 
     @property
     def judges(self) -> bool:
@@ -154,6 +158,17 @@ def jobs(vendor: str, shape: Shape, commands: Callable[[str], list[str]]) -> lis
     found += [] if vendor in OWN_SECURITY else [made("security")]
     gates = replace(made(GATES, tuple(stage.name for stage in STAGES)), out="out")
     return found if vendor in ALONE else [*found, gates]
+
+
+def deployments(vendor: str, config: CiConfig, after: Job, commands: Callable[[str], list[str]]) -> list[Job]:
+    """One job for each environment, each after the one before; all but the first wait for a person."""
+    made: list[Job] = []
+    if config.deploy and vendor not in WITHOUT_APPROVAL:
+        for name in config.environments:
+            before = (made[-1] if made else after).name
+            words = commands(f"--only {DEPLOY}{name}")
+            made.append(Job(f"{DEPLOY}{name}", words, (before,), environment=name, approved=bool(made)))
+    return made
 
 
 def _job(job: Job, shape: Shape) -> Job:
