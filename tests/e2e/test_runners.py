@@ -80,6 +80,8 @@ def hostile(tmp_path_factory: pytest.TempPathFactory, environ: dict[str, str]) -
     (place / "ci/sealane").write_text(f'#!/bin/sh\nexec {shutil.which("sealane", path=environ["PATH"])} "$@"\n')
     (place / "ci/sealane").chmod(0o755)
     (place / "out").mkdir()
+    (place / CACHE_FOLDER).mkdir()
+    (place / CACHE_FOLDER / "index.json").write_text('{"format": 99}')  # a broken cache fails no run
     (place / "out/run.json").write_text('{"passed": true, "note": "an earlier run\'s, or forged"}')
     (place / "mod.py").write_text("x = 1\n")
     name = "test_$(touch ran);`touch ran`.py"
@@ -141,8 +143,9 @@ def test_on_a_machine_the_verdict_is_right_and_nothing_is_forged(
             assert re.match(OURS[vendor], line), line
     assert summary.exists() == (vendor == "github")
     assert (place / "out/gl-sast-report.json").exists() == (vendor == "gitlab")
+    assert ("has the format 99" in output) == (vendor in CACHED)
     pushed = CHANGE[vendor].get("GITHUB_EVENT_NAME") is None  # a pull request may only read the cache
-    assert (place / CACHE_FOLDER / "index.json").exists() == (vendor in CACHED and pushed)
+    assert (place / CACHE_FOLDER / "index.json").exists() == (vendor not in CACHED or pushed)
 
 
 def test_jobs_of_stages_leave_what_the_gates_are_judged_by(hostile: Path, environ: dict[str, str], tmp_path: Path):
