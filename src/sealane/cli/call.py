@@ -152,7 +152,7 @@ def _call(
     from sealane.cli import selection
     from sealane.cli.output import present
 
-    leaf = [] if chain.returns.name == "Query" else selection.leaf(types, chain, output)
+    leaf = [] if chain.returns.name == "Query" else selection.leaf(types, chain.returns, output)
     if not selections or chain.returns.name == "Query":
         progress.close()
         print("Query")

@@ -95,17 +95,33 @@ class FlagSet:
 
     def read(self, words: list[str]) -> list[str]:
         """Set flags from the head of `words`; answers the words from the first that isn't a flag."""
-        position = 0
-        while position < len(words):
-            word = words[position]
-            if word == "--":
-                return words[position + 1 :]
-            if len(word) < 2 or word[0] != "-":
+        while words:
+            if words[0] == "--":
+                return words[1:]
+            taken = self._take(words)
+            if not taken:
                 break
-            position += 1
-            rest = words[position:]
-            position += self._long(word, rest) if word.startswith("--") else self._short(word, rest)
-        return words[position:]
+            words = words[taken:]
+        return words
+
+    def read_among(self, words: list[str]) -> list[str]:
+        """Set flags wherever they stand before a `--`; answers the other words."""
+        others: list[str] = []
+        while words:
+            if words[0] == "--":
+                return others + words[1:]
+            taken = self._take(words)
+            if not taken:
+                others.append(words[0])
+            words = words[taken or 1 :]
+        return others
+
+    def _take(self, words: list[str]) -> int:
+        """Set the flag that `words` begin with; how many words it is, 0 if they begin with something else."""
+        word, rest = words[0], words[1:]
+        if len(word) < 2 or word[0] != "-":
+            return 0
+        return 1 + (self._long(word, rest) if word.startswith("--") else self._short(word, rest))
 
     def _long(self, word: str, rest: list[str]) -> int:
         name, equals, text = word[2:].partition("=")

@@ -21,6 +21,7 @@ VERBS = {
     "init": "Look at a project and write the configuration it needs",
     "plan": "Show which stages would run, with what, and why; run nothing",
     "gates": "Judge a report again by the present configuration, without running anything",
+    "shell": "Run a script of pipelines of functions, or ask for its lines",
     "query": "Send a GraphQL document to the session",
     "run": "Run a command with a session in its environment",
     "session": "Start a session for an SDK",

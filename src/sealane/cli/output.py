@@ -15,17 +15,16 @@ EXPORTED = ("Container", "Directory", "File", "Changeset")
 
 def present(types: Types, returns: Ref, response: Any, *, output: str, as_json: bool) -> None:
     """Print what a call answered, as `dagger call` does."""
-    found = types[returns]
-    if found.kind == "VOID_KIND":
+    if types[returns].kind == "VOID_KIND":
         return
     provider = types.provider(returns)
     if provider is not None:
         if output and provider.name in EXPORTED:
             print(f'Saved to "{response}".', file=sys.stderr)
         else:
-            sys.stdout.write(_objects(response))
+            sys.stdout.write(result_text(types, returns, response))
         return
-    text = json_text(response) if as_json else plain_text(response)
+    text = json_text(response) if as_json else result_text(types, returns, response)
     if output:
         target = Path(output)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -34,6 +33,13 @@ def present(types: Types, returns: Ref, response: Any, *, output: str, as_json: 
     sys.stdout.write(text)
     if sys.stdout.isatty() and not text.endswith("\n"):
         sys.stdout.write("\n")
+
+
+def result_text(types: Types, returns: Ref, response: Any) -> str:
+    """An answer as text: a scalar as it is, an object by what it is and its digest, nothing for void."""
+    if types[returns].kind == "VOID_KIND":
+        return ""
+    return plain_text(response) if types.provider(returns) is None else _objects(response)
 
 
 def json_text(response: Any) -> str:

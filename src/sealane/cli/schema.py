@@ -142,6 +142,11 @@ class Types:
             self._types[name] = _type(self._described[name])
         return self._types[name]
 
+    def objects(self) -> list[Type]:
+        """The objects and interfaces, by name."""
+        kinds = ("OBJECT_KIND", "INTERFACE_KIND")
+        return [self[name] for name, each in sorted(self._described.items()) if each["kind"] in kinds]
+
     def provider(self, ref: Ref) -> Type | None:
         """The object or interface whose functions may follow: that of the elements for a list, None for a scalar."""
         found = self[ref]

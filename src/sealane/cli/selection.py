@@ -6,7 +6,7 @@ from typing import Any
 
 from sealane.cli.arguments import resolve
 from sealane.cli.chain import Chain, Given
-from sealane.cli.schema import Types
+from sealane.cli.schema import Ref, Types
 from sealane.cli.wire import Session, literal
 
 Selection = tuple[str, str]
@@ -25,9 +25,9 @@ def resolved(session: Session, chain: Chain) -> list[Selection]:
     return selections
 
 
-def leaf(types: Types, chain: Chain, output: str) -> list[Selection]:
+def leaf(types: Types, returns: Ref, output: str = "") -> list[Selection]:
     """What is asked of the last function's object: its export, its sync or its id."""
-    provider = types.provider(chain.returns)
+    provider = types.provider(returns)
     if provider is None:
         return []
     if output and (export := provider.function("export")) is not None:
