@@ -153,3 +153,32 @@ def test_a_step_without_a_session_has_no_way_to_one(running: Engine):
     assert said.splitlines()[0] == "0"
     assert "version" not in said
     assert said.count("connect Connection refused") == 2
+
+
+MODULE = """
+from dagger import function, object_type
+
+@object_type
+class Test:
+    @function
+    def hello(self) -> str:
+        return "SAID"
+"""
+
+
+def test_two_modules_of_one_name_are_two(running: Engine, tmp_path: Path):
+    """Two clients of one session serve each a module of their own; whoever came last answers for nobody else."""
+    ask = f"perl -e {shlex.quote(INSIDE)} $DAGGER_SESSION_PORT $DAGGER_SESSION_TOKEN"
+    serve, call = '{moduleSource(refString:"."){asModule{serve}}}', "{test{hello}}"
+    script = f"{ask} {shlex.quote(serve)} >&2; {ask} {shlex.quote(call)} # {time.time_ns()}"
+    said = []
+    for word in ("first", "second"):
+        folder = tmp_path / word
+        (folder / "src/test").mkdir(parents=True)
+        (folder / "dagger.json").write_text('{"name": "test", "sdk": {"source": "python"}}')
+        (folder / "pyproject.toml").write_text('[project]\nname = "test"\n')
+        (folder / "src/test/__init__.py").write_text(MODULE.replace("SAID", word))
+        source = running.data(f'{{host{{directory(path:"{folder}"){{id}}}}}}')
+        before = f'withDirectory(path:"/work",source:"{source}"){{withWorkdir(path:"/work"){{'
+        said.append(json.loads(running.data(step(script, "experimentalPrivilegedNesting:true", before=before))))
+    assert said == [{"data": {"test": {"hello": word}}} for word in ("first", "second")]

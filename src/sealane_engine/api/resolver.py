@@ -80,9 +80,9 @@ class ApiResolver:
         self._values: dict[str, Any] = {}
         self._flight: Flight[Any] = Flight()
 
-    def extend(self, table: Mapping[tuple[str, str], Implementation]) -> None:
-        """Serve the fields of a module, too."""
-        self._table.extend(table)
+    def extend(self, table: Mapping[tuple[str, str], Implementation], scope: str) -> None:
+        """Serve the fields of a module, too; its scope is what the calls of its constructor carry."""
+        self._table.extend(table, scope)
 
     def prepare(self, client: Client, type_name: str, field: str, args: dict[str, Any]) -> tuple[dict[str, Any], str]:
         """Before a call is made: a secret's plaintext is swapped for its handle, and the call gets its scope."""
@@ -91,6 +91,8 @@ class ApiResolver:
             return {**args, "plaintext": handle}, ""
         if (type_name, field) in PER_SERVED:
             return args, f"{client.id}:{len(client.extra.get('served', ()))}"
+        if type_name == "Query" and (scope := client.extra.get("module_scopes", {}).get(field)):
+            return args, scope
         if (type_name, field) in READ_ANEW and args.get("noCache"):
             return args, f":{token_hex(8)}"
         return args, client.id if (type_name, field) in PER_CLIENT else ""
@@ -128,23 +130,29 @@ class ApiResolver:
             values = await self.evaluate(client, replace(call, nth=0))
             return values[call.nth - 1]
         receiver_type = call.receiver.type if call.receiver else "Query"
-        implementation = self._table.find(receiver_type, call.field)
-        if implementation is None and call.receiver is not None:
-            # Of an interface: the object that stands for it knows.
-            found = await self.evaluate(client, call.receiver)
-            implementation = self._table.find(getattr(found, "type", ""), call.field)
+        receiver = self._values.get(call.receiver.digest) if call.receiver else None
+        if call.receiver and call.receiver.digest not in self._values:
+            receiver = await self.evaluate(client, call.receiver)
+        implementation = self._implementation(receiver_type, receiver, call)
         if implementation is None:
             raise Unsupported(
                 f"{receiver_type}.{call.field} is not implemented by the embedded engine",
                 hint="run this pipeline on a Dagger engine: sealane --engine dagger",
             )
-        receiver = self._values.get(call.receiver.digest) if call.receiver else None
-        if call.receiver and call.receiver.digest not in self._values:
-            receiver = await self.evaluate(client, call.receiver)
         schema = getattr(implementation, "schema", None) or self._engine.schema_of(client)
         given = schema.arguments(call) if call.owner in schema.types else call.arguments()
         args = {name: await self._argument(client, value) for name, value in given.items()}
         return await implementation(Context(self._engine, self._whose(call, client), call), receiver, **args)
+
+    def _implementation(self, type_name: str, receiver: Any, call: Call) -> Implementation | None:
+        """Of a field. A module's is that module's; one of an interface is known by the object that stands for it."""
+        scope = call.scope or getattr(getattr(receiver, "module", None), "scope", "")
+        own = getattr(receiver, "type", "")
+        for name in (type_name, own) if isinstance(own, str) and own else (type_name,):
+            found = self._table.of_module(scope, name, call.field) or self._table.find(name, call.field)
+            if found is not None:
+                return found
+        return None
 
     def _whose(self, call: Call, asker: Client) -> Client:
         """The client for whom a call is evaluated: its scope's, if it or what it's asked of has one, else who asks."""

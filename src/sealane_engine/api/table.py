@@ -63,6 +63,11 @@ class Table:
     def __init__(self) -> None:
         self._known: dict[tuple[str, str], Implementation] = {}
         self._loaded: set[str] = set()
+        self._of_modules: dict[tuple[str, str, str], Implementation] = {}
+
+    def of_module(self, scope: str, type_name: str, field: str) -> Implementation | None:
+        """The implementation of a module's field: of that module, whatever others of its name do."""
+        return self._of_modules.get((scope, type_name, field))
 
     def find(self, type_name: str, field: str) -> Implementation | None:
         """The implementation of a field; None when it has none."""
@@ -77,9 +82,10 @@ class Table:
                         return self._known[type_name, field]
         return found
 
-    def extend(self, fields: Mapping[tuple[str, str], Implementation]) -> None:
-        """Add the fields of a module."""
+    def extend(self, fields: Mapping[tuple[str, str], Implementation], scope: str) -> None:
+        """Add the fields of a module, whose calls have that scope."""
         self._known.update(fields)
+        self._of_modules.update({(scope, *key): run for key, run in fields.items()})
 
 
 def fields_of(subject: str) -> dict[tuple[str, str], Implementation]:

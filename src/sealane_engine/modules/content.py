@@ -67,5 +67,6 @@ class Contents:
             return {"session": [self._engine.solver.session, call.digest]}
         made = self._known.get(call.receiver.digest) if call.receiver else None
         args = await self.of(call.arguments())
-        module = self._engine.modules.fields.get((call.owner, call.field), "")
+        named = call.scope.removeprefix(":") if call.scope.startswith(":sha256:") else ""
+        module = named or self._engine.modules.fields.get((call.owner, call.field), "")
         return {"made": digest_of([made, call.type, call.field, args, call.nth, module])}

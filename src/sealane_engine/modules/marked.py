@@ -36,7 +36,7 @@ class Marked:
     def call(self) -> Call:
         """The function, called on what the constructor makes."""
         main = main_object(self.module.shown, self.module.name)
-        made = Call.make(None, main.name, lower_camel(self.module.name))
+        made = Call.make(None, main.name, lower_camel(self.module.name), scope=self.module.scope)
         return Call.make(made, self.function.returns.leaf.canonical, self.function.name)
 
 

@@ -31,6 +31,11 @@ class Module:
     def name(self) -> str:
         return self.source.module_name if self.source is not None else ""
 
+    @property
+    def scope(self) -> str:
+        """What calls of its constructor carry: another module of the same name is another one."""
+        return f":{self.digest}"
+
     def needs_source(self) -> ModuleSource:
         assert self.source is not None, "a module that is being registered can't be called"
         return self.source

@@ -71,6 +71,8 @@ def serve(engine: Engine, client: Client, module: Module, *, entrypoint: bool) -
     if entrypoint:
         for function in entrypoint_functions(module.shown, module.name, taken):
             table["Query", function.name] = _with if function.name == "with" else _proxy(module)
+    scopes = {field: module.scope for type_name, field in table if type_name == "Query" and field != "_typeDefs"}
+    client.extra.setdefault("module_scopes", {}).update(scopes)
     _implement(engine, module, table, schema)
 
 
@@ -102,7 +104,7 @@ def _bodies(module: Module) -> dict[tuple[str, str], Body]:
 
 
 def _implement(engine: Engine, module: Module, table: dict[tuple[str, str], Body], schema: Schema) -> None:
-    engine.resolver.extend({key: ModuleField(body, schema) for key, body in table.items()})
+    engine.resolver.extend({key: ModuleField(body, schema) for key, body in table.items()}, module.scope)
     engine.modules.fields.update(dict.fromkeys(table, module.digest))
 
 
@@ -156,7 +158,7 @@ def _proxy(module: Module) -> Body:
 
     async def run(ctx: Context, self: WithConstructor | None) -> Any:
         args = dict(self.args) if isinstance(self, WithConstructor) else {}
-        made = Call.make(None, owner.name, name, args)
+        made = Call.make(None, owner.name, name, args, scope=module.scope)
         call = Call.make(made, ctx.call.type, ctx.call.field, ctx.call.arguments())
         return await ctx.engine.resolver.evaluate(ctx.client, call)
 
