@@ -6,6 +6,7 @@ doesn't list, would lead out of it.
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Self
 
 from sealane_engine.graph.keys import digest_of
+from sealane_engine.images.config import check_config
 from sealane_engine.oci.blobs import OWN
 from sealane_engine.store.store import Result
 
@@ -83,7 +85,7 @@ class Contents:
 
     @classmethod
     def from_json(cls, whole: Mapping[str, Any]) -> Self:
-        """From what `to_json` gave. Raises ValueError, KeyError or TypeError for anything else."""
+        """From what `to_json` gave. Raises ValueError, KeyError, TypeError, OverflowError or ImageError for anything else."""
         layers = {_named(_LAYER, name): _packed(each) for name, each in whole["layers"].items()}
         blobs = {_named(_DIGEST, digest): _count(size) for digest, size in whole["blobs"].items()}
         results = tuple(_kept(each, layers, blobs) for each in whole["results"])
@@ -109,17 +111,20 @@ def _kept(each: Mapping[str, Any], layers: Mapping[str, Any], blobs: Mapping[str
 
 
 def _tree(result: Result, inputs: Any) -> None:
-    _expect(result.key == digest_of(inputs), result)
+    _expect(isinstance(inputs, dict) and result.key == digest_of(inputs), result)
     _stack(result.value["layers"], result)
 
 
 def _step(result: Result, inputs: Any) -> None:
-    _expect(result.key == digest_of(inputs), result)
+    _expect(isinstance(inputs, dict) and result.key == digest_of(inputs), result)
     value = result.value
     _expect(type(value["exit_code"]) is int, result)
     for name in ("stdout", "stderr", "combined"):
         saved = value[name]
-        _expect(saved["blob"] in result.blobs if "blob" in saved else isinstance(saved["base64"], str), result)
+        if "blob" in saved:
+            _expect(saved["blob"] in result.blobs, result)
+        else:
+            base64.b64decode(_text(saved["base64"]), validate=True)
     _stack(value["root"], result)
     for index, layers in value["mounts"].items():
         _count(int(index))
@@ -143,7 +148,8 @@ def _layer_blob(result: Result, _: Any) -> None:
 
 def _catalog_image(result: Result, _: Any) -> None:
     value = result.value
-    _expect(result.key.startswith("catalog-image:") and isinstance(value["config"], dict), result)
+    _expect(result.key.startswith("catalog-image:"), result)
+    check_config(value["config"], result.key)
     _named(_DIGEST, value["digest"])
     _expect([_named(_DIGEST, each) for each in value["diff_ids"]] != [], result)
     _expect(len(value["diff_ids"]) == len(result.layers), result)

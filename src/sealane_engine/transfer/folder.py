@@ -20,12 +20,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from sealane_engine.errors import InvalidInput
+from sealane_engine.errors import ImageError, InvalidInput
 from sealane_engine.transfer.contents import FORMAT, Contents
 
 INDEX = "index.json"
 LAYERS, BLOBS = "layers", "blobs"
-MAX_INDEX_BYTES = 256 << 20
+MAX_INDEX_BYTES = 64 << 20
 _OURS = re.compile(r"[0-9a-f]{64}(\.part)?|[a-z2-7]{10}\.part")
 _COLD = "It is as if there were no cache; a run that may write it makes it anew."
 
@@ -69,7 +69,7 @@ def read(folder: Path) -> Contents | None:
         raise fault(f"{folder} has the format {found!r}, and this engine reads {FORMAT}", "cache-format")
     try:
         return Contents.from_json(whole)
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError, ImageError) as error:
         raise fault(f"{folder / INDEX} is not as an export writes it: {error!r}", "cache-index") from error
 
 

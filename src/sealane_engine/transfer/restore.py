@@ -54,7 +54,7 @@ def restore(store: Store, folder: Path) -> Restored | None:
     try:
         with folders.locked(folder, shared=True):
             return _restore(store, folder)
-    except (EngineError, OSError) as error:
+    except (EngineError, OSError, ValueError) as error:  # a name may be none that the kernel takes
         with folders.locked(folder):
             folders.clear(folder)
         if isinstance(error, CacheFault):

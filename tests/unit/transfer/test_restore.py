@@ -10,7 +10,7 @@ import tarfile
 
 import pytest
 
-from sealane_engine.graph.keys import make_key
+from sealane_engine.graph.keys import digest_of, make_key
 from sealane_engine.transfer.export import export
 from sealane_engine.transfer.folder import CacheFault
 from sealane_engine.transfer.restore import restore
@@ -69,6 +69,22 @@ def _unlisted(index):
     _result(index, "step")["blobs"] = []
 
 
+def _listed(index):
+    made = _result(index, "tree")
+    made |= {"inputs": [], "key": digest_of([])}
+
+
+def _garbled(index):
+    _result(index, "step")["value"]["stderr"] = {"base64": "!"}
+
+
+def _image(index):
+    made = dict(_result(index, "tree"))
+    digest = f"sha256:{'a' * 64}"
+    value = {"config": {"config": {"Env": 5}}, "digest": digest, "diff_ids": [digest], "name": "python"}
+    index["results"].append(made | {"key": "catalog-image:1", "kind": "catalog-image", "value": value})
+
+
 def _cut(folder):
     path = _layer(folder)
     path.write_bytes(path.read_bytes()[:-10])
@@ -116,6 +132,11 @@ FAULTS = {
     "name-outside": (_edited(_rename_layer("../../../x")), "cache-index"),
     "digest-as-path": (_edited(lambda index: index["blobs"].update({"sha256:../../x": 1})), "cache-index"),
     "size-of-text": (_edited(lambda index: next(iter(index["layers"].values())).update(size="1")), "cache-index"),
+    "name-of-no-letters": (_edited(_name_layer("LAYER/\ud800")), None),
+    "inputs-that-are-a-list": (_edited(_listed), "cache-index"),
+    "output-that-is-no-base64": (_edited(_garbled), "cache-index"),
+    "image-without-a-configuration": (_edited(_image), "cache-index"),
+    "time-without-end": (_edited(lambda index: _result(index, "tree").update(created=10**400)), "cache-index"),
     "other-diff-id": (_edited(_zero_diff), "cache-digest"),
     "index-is-a-link": (lambda folder: _link(folder / "index.json"), "cache-file"),
     "cut": (_cut, "size-mismatch"),
