@@ -69,3 +69,17 @@ def test_output_that_is_no_text_arrives(running: Engine):
     said = running.data(step(f"printf 'a\\377\\000\\033[31mb\\r' {stamp()}"))
     assert said.startswith("a")
     assert said.endswith("b\r")
+
+
+def test_a_mounted_file_that_steps_only_read_takes_no_room_again(running: Engine, shared_home: Path, tmp_path: Path):
+    name = f"lone-{time.time_ns()}"
+    (tmp_path / name).write_bytes(b"x" * 3_000_000)
+    source = running.data(f'{{host{{file(path:"{tmp_path}/{name}"){{id}}}}}}')
+    mounted = f'withMountedFile(path:"/lone",source:"{source}"){{'
+    reads = "".join(f'withExec(args:["sh","-c","wc -c < /lone {stamp()} {number}"]){{' for number in range(3))
+    assert running.data(step("wc -c < /lone", before=mounted + reads)) == "3000000\n"
+    assert len({each.stat().st_ino for each in shared_home.glob(f"l/*/{name}")}) == 1
+    writes = f'withExec(args:["sh","-c","echo -n more >> /lone; touch -d @1 /lone {stamp()}"]){{'
+    assert running.data(step("wc -c < /lone", before=mounted + writes)) == "3000004\n"
+    keeps = f'withExec(args:["sh","-c","printf y | dd of=/lone conv=notrunc; touch -r /etc/passwd /lone {stamp()}"]){{'
+    assert running.data(step("head -c 2 /lone", before=mounted + keeps)) == "yx"

@@ -10,7 +10,7 @@ import os
 import posixpath
 import shutil
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sealane_engine.errors import ExecError, InvalidInput, NotFound
@@ -36,6 +36,20 @@ if TYPE_CHECKING:
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
+@dataclass(frozen=True, slots=True)
+class Lone:
+    """A file that is mounted alone: the original, its copy in the sandbox, and when that was last changed by us."""
+
+    original: str
+    copy: str
+    ctime_ns: int
+
+    @property
+    def untouched(self) -> bool:
+        """Whether nobody has written to the copy, or changed whose it is. No step can set this time back."""
+        return os.stat(self.copy).st_ctime_ns == self.ctime_ns
+
+
 @dataclass(slots=True)
 class Prepared:
     """A plan, and the stagings that take its changes: the root's, and one for each writable mounted tree by index."""
@@ -47,6 +61,7 @@ class Prepared:
     secrets: tuple[bytes, ...]
     stdin: bytes
     isolated: bool = False
+    lone: Mapping[int, Lone] = field(default_factory=dict)
 
 
 class Preparer:
@@ -76,12 +91,13 @@ class Preparer:
         staging = self._store.staging(view)
         stack.callback(staging.discard)
         stagings: dict[int, Staging] = {}
+        lone: dict[int, Lone] = {}
         mounts = [
             Mount("/etc/resolv.conf", Content(resolv_conf, mode=0o644)),
             Mount("/etc/hosts", Content(hosts_file(hosts, hostname), mode=0o644)),
         ]
         for index, mount in sorted(enumerate(step.mounts), key=lambda item: item[1].target.count("/")):
-            mounts.append(await self._mount(index, mount, view, solver, asker, stack, stagings))
+            mounts.append(await self._mount(index, mount, view, solver, asker, stack, stagings, lone))
         trust = await asyncio.to_thread(self._trust.layer_for, view)
         lowers = tuple(self._store.layer_rel(layer) for layer in root.layers)
         command = Command(
@@ -112,6 +128,7 @@ class Preparer:
             secrets=(*(self.secrets.reveal(secret) for secret in used), *self._trust.secrets),
             stdin=await self._stdin(step, view, solver, asker),
             isolated=step.network == "none",
+            lone=lone,
         )
 
     async def _mountable(self, tree: Tree) -> Tree:
@@ -147,6 +164,7 @@ class Preparer:
         asker: Asker,
         stack: AsyncExitStack,
         stagings: dict[int, Staging],
+        lone: dict[int, Lone],
     ) -> Mount:
         match mount:
             case MountTemp():
@@ -162,7 +180,7 @@ class Preparer:
                 volume = Bind(await self._volume(mount, view, solver, asker, stack))
                 return Mount(mount.target, volume, read_only=mount.read_only)
             case MountTree():
-                return await self._tree(index, mount, solver, asker, stack, stagings)
+                return await self._tree(index, mount, solver, asker, stack, stagings, lone)
 
     async def _tree(
         self,
@@ -172,6 +190,7 @@ class Preparer:
         asker: Asker,
         stack: AsyncExitStack,
         stagings: dict[int, Staging],
+        lone: dict[int, Lone],
     ) -> Mount:
         tree = await self._mountable(await solver.tree(mount.source.tree, asker))
         source = solver.view(tree)
@@ -187,6 +206,7 @@ class Preparer:
             stack.callback(staging.discard)
             copy = staging.fs / posixpath.basename(mount.source.path)
             await asyncio.to_thread(copy_file, entry.real, str(copy))
+            lone[index] = Lone(entry.real, str(copy), copy.stat().st_ctime_ns)
             return Mount(mount.target, Bind(f"{staging.rel}/fs/{copy.name}"))
         lowers = source.subtree(mount.source.path)
         if mount.read_only:

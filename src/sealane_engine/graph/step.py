@@ -24,7 +24,7 @@ from sealane_engine.store.tree import Tree
 
 if TYPE_CHECKING:
     from sealane_engine.events import Events
-    from sealane_engine.graph.prepare import Prepared, Preparer
+    from sealane_engine.graph.prepare import Lone, Prepared, Preparer
     from sealane_engine.graph.solve import Asker, Solver
     from sealane_engine.net.network import Network
     from sealane_engine.net.services import Bound, Services
@@ -218,13 +218,15 @@ class Steps:
             assert isinstance(mount, MountTree)
             if mount.kind == "any":
                 continue
-            mounts[index] = self._commit_mount(mount, prepared, staging)
+            mounts[index] = self._commit_mount(mount, prepared, staging, prepared.lone.get(index))
         result = StepResult(key, ended.code, capture.stdout, capture.stderr, bytes(capture.combined), root, mounts)
         return self._redirect(step, result)
 
-    def _commit_mount(self, mount: MountTree, prepared: Prepared, staging: Staging) -> Tree:
+    def _commit_mount(self, mount: MountTree, prepared: Prepared, staging: Staging, lone: Lone | None) -> Tree:
         if mount.kind == "file":
-            return Tree((self._store.commit(self._copy(staging)),))
+            kept = (self._original(lone) if lone is not None and lone.untouched else None) or self._copy(staging)
+            staging.discard()
+            return Tree((self._store.commit(kept),))
         layer = self._store.commit(staging)
         overlay = next(each.source for each in prepared.plan.mounts if each.target == mount.target)
         assert isinstance(overlay, Overlay)
@@ -239,7 +241,18 @@ class Steps:
         except BaseException:
             fresh.discard()
             raise
-        staging.discard()
+        return fresh
+
+    def _original(self, lone: Lone) -> Staging | None:
+        """A file that the step left as it was: the one that it was copied from, which takes no room again. None where
+        it can't have one more name.
+        """
+        fresh = self._store.staging()
+        try:
+            os.link(lone.original, f"{fresh.fs}/{os.path.basename(lone.copy)}")
+        except OSError:
+            fresh.discard()
+            return None
         return fresh
 
     def _redirect(self, step: Exec, result: StepResult) -> StepResult:

@@ -144,21 +144,22 @@ case(
 async def stubborn(d: dagger.Client) -> object:
     """One that only notes SIGTERM: it is still there while it is asked to stop, and gone when it is killed."""
     program = (
-        "import signal,time\nsignal.signal(15, lambda *_: open('/v/told','w').write('TERM'))\nwhile 1: time.sleep(9)"
+        "import signal,time\n"
+        "signal.signal(15, lambda *_: print('TERM', end='', file=open('/v/told', 'w'), flush=True))\n"
+        "open('/ready', 'w')\n"
+        "while 1: time.sleep(9)"
     )
     volume = d.cache_volume(f"stubborn-{time.time_ns()}")
     service = (
         d.container()
         .from_("python:3.11-slim")
         .with_mounted_cache("/v", volume)
-        .with_exposed_port(1, experimental_skip_healthcheck=True)
+        .with_docker_healthcheck(["test", "-e", "/ready"])
         .as_service(args=["python3", "-c", program])
         .with_hostname("stubborn")
     )
     await service.start()
-    script = (
-        f"for i in $(seq 100); do cat /v/told && break; sleep 0.05; done; getent hosts stubborn >&2 # {time.time_ns()}"
-    )
+    script = f"for i in $(seq 100); do test -s /v/told && break; sleep 0.05; done; cat /v/told; # {time.time_ns()}"
     asks = base(d).with_mounted_cache("/v", volume).with_exec(["sh", "-c", script])
     async with anyio.create_task_group() as group:
         group.start_soon(service.stop)
