@@ -56,6 +56,28 @@ def test_an_image_is_published_under_its_tag_and_answered_with_its_digest(client
     assert found["Labels"] == {"of": "test"}
 
 
+def test_a_service_is_the_registry_of_a_publication_and_of_a_base(client: Client, registry: LocalRegistry):
+    """As core/integration/container_test.go has it, TestPublishAndFromWithRegistryServiceBinding."""
+    port = int(registry.host.rpartition(":")[2])
+    address = "localhost:5999/service/one:v1"
+
+    async def work(dag: dagger.Client) -> object:
+        forward = dagger.PortForward(backend=port, frontend=5999)
+        service = dag.host().service([forward])
+        made = image(dag, "here").with_new_file("/hello.txt", "hello")
+        published = await made.publish(address, registry_service=service)
+        found = dag.container().from_(published, registry_service=service)
+        with pytest.raises(dagger.QueryError, match="not found"):
+            await dag.container().from_("localhost:5999/service/none", registry_service=service).sync()
+        with pytest.raises(dagger.QueryError, match="localhost:5999"):
+            await dag.container().from_(address).sync()
+        return published, await found.file("/hello.txt").contents()
+
+    answer = client(work)
+    digest = inspect(f"{registry.host}/service/one:v1")["Digest"]
+    assert answer == (f"{address}@{digest}", "hello")
+
+
 def test_an_address_without_a_tag_moves_latest(client: Client, registry: LocalRegistry):
     address = f"{registry.host}/untagged"
     ref = client(lambda dag: image(dag, "latest").publish(address))

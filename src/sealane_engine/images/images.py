@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from sealane_engine.images.image import Image
     from sealane_engine.images.pins import Pin
     from sealane_engine.images.remote import Remote
+    from sealane_engine.net.route import Route
     from sealane_engine.oci.credentials import Credentials
     from sealane_engine.oci.hosts import Host
     from sealane_engine.oci.patience import Patience
@@ -112,6 +114,26 @@ class Images:
             catalog=image.catalog,
         )
         return image
+
+    async def resolve_at(
+        self, service: Route, ref: str, platform: str, *, requester: Requester | None, login: Credentials | None
+    ) -> Image:
+        """The image that `ref` means at a registry that is a service, unpacked: the service runs for no longer."""
+        from sealane_engine.images.remote import Remote
+
+        parsed, begun = reference.parse(ref), time.monotonic()
+        async with service.open(reference.port(parsed.host)) as port:
+            remote = Remote(self._store, live=True, patience=self.patience, hosts=self.hosts, service=port)
+            try:
+                image = await remote.resolve(parsed, platform, login)
+                tree = await remote.unpack(image, parsed, login)
+            finally:
+                await remote.close()
+        layers = tuple(replace(each, layer=layer) for each, layer in zip(image.layers, tree.layers, strict=True))
+        seconds = round(time.monotonic() - begun, 3)
+        told = {"ref": parsed.familiar, "origin": image.origin, "digest": image.digest, "seconds": seconds}
+        self._events.emit("image", requester, **told, catalog="")
+        return replace(image, layers=layers)
 
     async def load(self, path: str | Path, tag: str, platform: str) -> Image:
         """The image in a tar file (an OCI layout, or from `docker save`), unpacked."""

@@ -48,7 +48,11 @@ _LAYERS = frozenset(
 
 
 class Remote:
-    """Asks registries, each at most once while it is down; keeps what they gave. `live`: asks for every tag, always."""
+    """Asks registries, each at most once while it is down; keeps what they gave. `live`: asks for every tag, always.
+
+    `service` is a port of this machine that leads to a registry which is a service: then nothing is kept of which images
+    its names mean, for they mean so only there.
+    """
 
     def __init__(
         self,
@@ -57,7 +61,9 @@ class Remote:
         live: bool = False,
         patience: Patience | None = None,
         hosts: Mapping[str, Host] | None = None,
+        service: int | None = None,
     ) -> None:
+        self._service = service
         self._store, self._live, self._patience = store, live, patience
         self._hosts = hosts or {}
         self._registries: dict[tuple[str, Credentials | None], Registry | Mirrored] = {}
@@ -77,13 +83,17 @@ class Remote:
         return await self._resolving.join(f"{ref} {platform} {login}", lambda: self._resolve(ref, platform, login))
 
     async def _resolve(self, ref: Reference, platform: str, login: Credentials | None) -> Image:
-        kept = None if self._live and not ref.digest else self._kept(ref, platform)
+        kept = None if self._service or (self._live and not ref.digest) else self._kept(ref, platform)
         if kept is not None and (ref.digest or time.time() - kept[1] < TAG_FRESH_SECONDS):
             return kept[0]
         try:
             registry = self._registry(ref.host, login)
             found = await self._manifest(registry, ref, platform)
         except Unreachable as problem:
+            if self._service:
+                raise ImageError(
+                    f"{ref}: the service doesn't answer: {problem}", reason="registry-unreachable"
+                ) from None
             self._remember_down(ref.host, str(problem))
             if kept is not None:
                 return kept[0]
@@ -98,15 +108,14 @@ class Remote:
 
     def _registry(self, host: str, login: Credentials | None) -> Registry | Mirrored:
         settings = self._hosts.get(host, Host())
-        down = "" if settings.mirrors else self._down.get(host) or self._down_for_others(host)
+        down = "" if settings.mirrors or self._service else self._down.get(host) or self._down_for_others(host)
         if down:
             raise Unreachable(down)
         key = host, login
         if key not in self._registries:
-            origin = Registry(host, login, self._patience, settings)
-            self._registries[key] = Mirrored(list(map(self._mirror, settings.mirrors)), origin)
-            if not settings.mirrors:
-                self._registries[key] = origin
+            origin = Registry(host, login, self._patience, settings, self._service)
+            mirrored = Mirrored(list(map(self._mirror, settings.mirrors)), origin)
+            self._registries[key] = mirrored if settings.mirrors and not self._service else origin
         return self._registries[key]
 
     def _mirror(self, address: str) -> tuple[Registry, str]:
@@ -157,7 +166,8 @@ class Remote:
         ids = diff_ids(config, len(layers), str(ref))
         sources = tuple(LayerSource(diff_id, blob) for diff_id, blob in zip(ids, layers, strict=True))
         image = Image(str(ref.with_digest(found.digest)), found.digest, platform, config, "registry", sources)
-        self._keep(ref, platform, image, described.digest)
+        if not self._service:
+            self._keep(ref, platform, image, described.digest)
         return image
 
     # -------------------------------------------------------------- what the store remembers

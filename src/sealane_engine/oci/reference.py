@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from sealane_engine.errors import InvalidInput
 
+HTTPS = 443
 DEFAULT_HOST = "docker.io"
 MAX_NAME = 255
 
@@ -83,6 +84,12 @@ def parse(text: str) -> Reference:
     if not colon and not at:
         tag = "latest"
     return Reference(host, path, tag or None, digest or None)
+
+
+def port(host: str) -> int:
+    """The port that a registry's host names, or that of HTTPS."""
+    _, _, digits = host.rpartition(":")
+    return int(digits) if ":" in host else HTTPS
 
 
 def is_digest(text: str) -> bool:

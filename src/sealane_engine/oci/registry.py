@@ -23,6 +23,7 @@ from sealane_engine.oci.hosts import Host
 from sealane_engine.oci.patience import ATTEMPTS, Patience
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import AsyncIterator, Mapping
 
     import httpx
@@ -58,7 +59,10 @@ class Manifest:
 
 
 class Registry:
-    """A registry host. Close it when done. `credentials` override what Docker's configuration has."""
+    """A registry host. Close it when done. `credentials` override what Docker's configuration has.
+
+    `port` is one of this machine that leads to the registry, if its name doesn't: a service.
+    """
 
     def __init__(
         self,
@@ -66,8 +70,10 @@ class Registry:
         credentials: Credentials | None = None,
         patient: Patience | None = None,
         settings: Host | None = None,
+        port: int | None = None,
     ) -> None:
         self.host = host
+        self._port = port
         self.patience = patient or Patience()
         self._settings = settings or Host()
         self._loopback = is_loopback(host)
@@ -246,12 +252,14 @@ class Registry:
             # For all connections: a download waits for a round of the event loop per read, by default each 64 KB. A
             # socket of asyncio gives as much as this.
             httpcore.AsyncHTTP11Connection.READ_NUM_BYTES = READ_BYTES
+            verify = self._settings.context()
             self._http = httpx.AsyncClient(
-                verify=self._settings.context(),
+                verify=verify,
+                transport=None if self._port is None else rerouted(self.host, self._port, verify),
                 timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
                 follow_redirects=False,
                 headers={"User-Agent": "sealane"},
-                trust_env=not self._loopback,
+                trust_env=not self._loopback and self._port is None,
             )
         return self._http
 
@@ -378,6 +386,22 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False
+
+
+def rerouted(host: str, port: int, verify: ssl.SSLContext) -> httpx.AsyncBaseTransport:
+    """What asks for `host` goes to a port of this machine, under the same name; anything else goes where it says."""
+    import httpx
+
+    name = urlsplit(f"//{host}").hostname
+
+    class Rerouted(httpx.AsyncHTTPTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            if request.url.host == name:
+                request.extensions = {**request.extensions, "sni_hostname": name}
+                request.url = request.url.copy_with(host="127.0.0.1", port=port)
+            return await super().handle_async_request(request)
+
+    return Rerouted(verify=verify, trust_env=False)
 
 
 def _origin(url: str) -> tuple[str, str]:

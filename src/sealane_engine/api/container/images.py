@@ -20,7 +20,7 @@ from sealane_engine.api.values import (
     config_to_oci,
     with_pair,
 )
-from sealane_engine.errors import InvalidInput, Unsupported
+from sealane_engine.errors import InvalidInput
 from sealane_engine.graph.keys import canonical
 from sealane_engine.graph.operation import Failing, ImageTree, Ref, Scratch, Tarball, Variant
 from sealane_engine.graph.tarball import NAME
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from sealane_engine.images.image import Image
+    from sealane_engine.net.route import Route
     from sealane_engine.oci.credentials import Credentials
 
 field = Fields("Container")
@@ -54,12 +55,16 @@ def base_image(self: Container) -> Image | None:
     return base.image if base is not None else None
 
 
-async def from_image(ctx: Context, self: Container, address: str) -> Container:
-    """The container of an image: its root and configuration take the place of what was there."""
+async def from_image(ctx: Context, self: Container, address: str, service: Route | None = None) -> Container:
+    """The container of an image: its root and configuration take the place of what was there. `service` is its registry."""
     from sealane_engine.oci import reference
 
     login = login_for(ctx, self, reference.parse(address).host) if self.registry_auth else None
-    image = await ctx.engine.images.resolve(address, self.platform, requester=ctx.client, login=login)
+    images, requester = ctx.engine.images, ctx.client
+    if service is None:
+        image = await images.resolve(address, self.platform, requester=requester, login=login)
+    else:
+        image = await images.resolve_at(service, address, self.platform, requester=requester, login=login)
     config = merged_config(self.config, config_from_oci(image.config.get("config") or {}))
     return replace(self, root=ImageTree(image), config=config, image_ref=image.ref, last=None)
 
@@ -85,9 +90,7 @@ def merged_config(before: Config, image: Config) -> Config:
 
 @field("from")
 async def from_(ctx: Context, self: Container, *, address: str, registryService: Service | None = None) -> Container:
-    if registryService is not None:
-        raise Unsupported("Container.from(registryService) is not implemented by the embedded engine")
-    return await from_image(ctx, self, address)
+    return await from_image(ctx, self, address, await ctx.route(registryService, "") if registryService else None)
 
 
 @field("imageRef")

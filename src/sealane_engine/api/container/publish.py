@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sealane_engine.api.container.images import base_image, image_variant, login_for, with_variants
 from sealane_engine.api.registry import Context, Fields
 from sealane_engine.api.values import Container, Service
-from sealane_engine.errors import ImageError, InvalidInput, Unsupported
+from sealane_engine.errors import ImageError, InvalidInput
 
 if TYPE_CHECKING:
     from sealane_engine.images.image import Image
@@ -34,8 +34,6 @@ async def publish(
     from sealane_engine.oci import layout, reference
     from sealane_engine.oci.push import Pusher, push
 
-    if registryService is not None:
-        raise Unsupported("Container.publish(registryService) is not implemented by the embedded engine")
     target = reference.parse(address)
     if target.digest:
         raise InvalidInput(
@@ -56,8 +54,11 @@ async def publish(
     login = login_for(ctx, self, target.host) or next(
         (found for each in containers if (found := login_for(ctx, each, target.host))), None
     )
-    registry = Pusher(target.host, login, ctx.engine.images.patience, ctx.engine.images.hosts.get(target.host))
+    route = await ctx.route(registryService, "") if registryService else None
     async with AsyncExitStack() as stack:
+        port = await stack.enter_async_context(route.open(reference.port(target.host))) if route else None
+        settings = ctx.engine.images.hosts.get(target.host)
+        registry = Pusher(target.host, login, ctx.engine.images.patience, settings, port)
         stack.push_async_callback(registry.close)
         registry.allow_mounts(mounts)
         digest = await push(registry, ctx.engine.store, target, images, media_types=mediaTypes, mounts=mounts)
