@@ -28,6 +28,8 @@ import anyio
 import dagger
 import pytest
 
+from .servers import commit, git
+
 pytestmark = [pytest.mark.needs("root", "network"), pytest.mark.timeout(900)]
 
 TABLE = Path(__file__).parents[1] / "golden" / "dockerfile"
@@ -101,11 +103,16 @@ def write_context(folder: Path, case: Mapping[str, Any], names: Mapping[str, str
 
 
 class Web(BaseHTTPRequestHandler):
-    """A server with a few files, one of them for those who have its token."""
+    """A server with a few files, one of them for those who have its token, and the repositories below `repositories`."""
+
+    repositories: Path
 
     def do_GET(self) -> None:
         path = self.path.partition("?")[0]
         bodies = {"/hello.txt": b"hello", "/in.tar": archive({"f": "1"})}
+        at = self.repositories / path.lstrip("/")
+        if ".git/" in path and ".." not in path and at.is_file():
+            bodies[path] = at.read_bytes()
         if path == "/locked" and self.headers.get("Authorization") == "Bearer open sesame":
             bodies["/locked"] = b"unlocked"
         body = bodies.get(path)
@@ -119,8 +126,23 @@ class Web(BaseHTTPRequestHandler):
         pass
 
 
+def make_repository(folder: Path) -> str:
+    """A repository `repo.git` with a tag v1, as a server of nothing but files serves it; answers the tag's commit."""
+    work, bare = folder / "work", folder / "repo.git"
+    work.mkdir(parents=True)
+    git(work, "init", "--quiet", "--initial-branch=main")
+    commit(work, "docs/guide.txt", "guide")
+    first = commit(work, "run.sh", "one")
+    git(work, "tag", "v1")
+    commit(work, "run.sh", "two")
+    git(folder, "clone", "--quiet", "--bare", "--no-local", str(work), str(bare))
+    git(bare, "update-server-info")
+    return first
+
+
 @contextmanager
-def web() -> Iterator[str]:
+def web(repositories: Path) -> Iterator[str]:
+    Web.repositories = repositories
     with ThreadingHTTPServer(("127.0.0.1", 0), Web) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         try:
@@ -205,10 +227,11 @@ async def build_all(folder: Path, names: Mapping[str, str]) -> dict[str, Outcome
 @pytest.fixture(scope="module")
 def outcomes(environ: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Outcome]:
     folder = tmp_path_factory.mktemp("dockerfiles")
-    with pytest.MonkeyPatch.context() as patch, web() as address:
+    commit_of_tag = make_repository(folder / "repositories")
+    with pytest.MonkeyPatch.context() as patch, web(folder / "repositories") as address:
         for name in ("DAGGER_SESSION_PORT", "DAGGER_SESSION_TOKEN"):
             patch.setenv(name, environ[name])
-        return anyio.run(build_all, folder, {"http": address, "run": token_hex(8)})
+        return anyio.run(build_all, folder, {"http": address, "run": token_hex(8), "commit": commit_of_tag})
 
 
 @pytest.mark.parametrize("name", CASES)

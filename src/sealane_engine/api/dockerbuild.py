@@ -9,13 +9,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from sealane_engine.api import git as api_git
 from sealane_engine.api.http import fetched_file
 from sealane_engine.api.paths import seen_directory
 from sealane_engine.api.query import default_platform
 from sealane_engine.api.registry import Context, Fields
 from sealane_engine.api.values import FROM_LABEL, Container, Directory, Socket, config_from_oci, join
 from sealane_engine.dockerfile.errors import bad
+from sealane_engine.dockerfile.sources import is_git
 from sealane_engine.errors import EngineError, InvalidInput, NotFound, Unsupported
+from sealane_engine.git.url import parse as parse_git
 from sealane_engine.graph.operation import (
     Copy,
     CopyFiles,
@@ -142,8 +145,10 @@ class GraphBuilder:
             source = Ref(self.context if step.source is None else step.source)
             state = Edit(state, _action(step, source))
         for url in step.urls:
-            fetched = await self._fetched(url, step)
-            alone = replace(step, paths=(fetched.path.lstrip("/"),), files=(), exclude=(), parents=False)
+            git = is_git(url)
+            fetched = await (self._checked_out(url, step) if git else self._fetched(url, step))
+            path, exclude = fetched.path.lstrip("/") or ".", step.exclude if git else ()
+            alone = replace(step, paths=(path,), files=(), exclude=exclude, parents=False)
             state = Edit(state, _action(alone, Ref(fetched.tree)))
         return state
 
@@ -159,6 +164,30 @@ class GraphBuilder:
         except EngineError as error:
             error.message = f"{self.file}:{step.line}: ADD {url}: {error.message}"
             raise
+
+    async def _checked_out(self, url: str, step: CopyStep[Operation]) -> Ref:
+        """The tree of a repository's commit, or a directory of it."""
+        where = parse_git(url)
+        token, header = (
+            self.secrets.get(f"GIT_AUTH_{kind}.{where.host}") or self.secrets.get(f"GIT_AUTH_{kind}")
+            for kind in ("TOKEN", "HEADER")
+        )
+        try:
+            repository = await api_git.git_(
+                self.ctx, None, url=url, sshAuthSocket=self.agent, httpAuthToken=token, httpAuthHeader=header
+            )
+            found = await api_git.head(self.ctx, repository)
+            if step.checksum and found.found.commit != step.checksum:
+                raise InvalidInput(
+                    f"{where.ref or 'HEAD'} is commit {found.found.commit}, not {step.checksum}",
+                    reason="git-checksum",
+                    hint="review what has changed, and write the new commit as the checksum",
+                )
+            at = (await api_git.tree(self.ctx, found, discardGitDir=not step.keep_git)).at
+        except EngineError as error:
+            error.message = f"{self.file}:{step.line}: ADD {where.url}: {error.message}"
+            raise
+        return Ref(at.tree, join(at.path, where.subdir))
 
     def _header(self, host: str) -> str:
         """What the secrets say for a server: a whole header, or a token."""

@@ -15,16 +15,16 @@ from sealane_engine.dockerfile import mounts as run_mounts
 from sealane_engine.dockerfile.builder import Builder, CopyStep, RunStep, S
 from sealane_engine.dockerfile.errors import bad
 from sealane_engine.dockerfile.plan import find_source, find_stage, needed, platform_arguments
+from sealane_engine.dockerfile.sources import is_git
 from sealane_engine.dockerfile.words import WordError, expand, expand_document, expand_words
-from sealane_engine.errors import EngineError, Unsupported
+from sealane_engine.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 DEFAULT_SHELL = ("/bin/sh", "-c")
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_URL = re.compile(r"https?://(?![^#?]*\.git(?:[#?]|$))")
-_GIT = re.compile(r"git@|git://|ssh://|https?://[^#?]*\.git(?:[#?]|$)")
+_URL = re.compile(r"https?://")
 _LAST_SIGNAL = 64
 # Arguments that are there without ARG, because whoever builds sets them for every Dockerfile.
 _PROXIES = tuple(
@@ -319,6 +319,7 @@ class _Stage(Generic[S]):
             unpack=(each.is_add and not urls) if each.unpack is None else each.unpack,
             files=files,
             urls=urls,
+            keep_git=each.keep_git,
             checksum=self._word(each.checksum, each),
             link=each.link,
             line=each.line,
@@ -329,15 +330,10 @@ class _Stage(Generic[S]):
     def _addresses(self, words: list[str], each: ins.Copy) -> tuple[str, ...]:
         """The sources of an ADD that come from the network."""
         name = "ADD" if each.is_add else "COPY"
-        urls = tuple(word for word in words if _URL.match(word))
-        for word in words:
-            if _GIT.match(word) and each.is_add:
-                raise Unsupported(
-                    f"line {each.line} of the Dockerfile: ADD {word}: a git repository can't be added yet",
-                    hint="clone it in a RUN step, or pass its tree as the build's context",
-                )
+        urls = tuple(word for word in words if _URL.match(word) or is_git(word))
         if urls and not each.is_add:
-            raise bad(each.line, f"source can't be a URL for {name}: {urls[0]}")
+            kind = "git ref" if is_git(urls[0]) else "URL"
+            raise bad(each.line, f"source can't be a {kind} for {name}: {urls[0]}")
         if each.checksum and len(words) != 1:
             raise bad(each.line, "checksum can't be specified for multiple sources")
         if each.checksum and not urls:

@@ -40,8 +40,8 @@ class CopyStep(Generic[S]):
 
     `paths` may hold patterns and are relative to the source's root; with `parents`, `a/./b` keeps `b` alone. `dest` is
     absolute and ends with a slash when it is a directory; `files` are here-documents (name, content). `mode` is as
-    chmod takes it, or "". `unpack`: archives are unpacked into `dest`. `urls` are fetched (ADD), `checksum` is what
-    they must have. `link`: nothing that is there already is looked at, not even links on the way to `dest`.
+    chmod takes it, or "". `unpack`: archives are unpacked into `dest`. `urls` are fetched (ADD): files, and
+    git repositories, whose `.git` stays with `keep_git`; `checksum` is what they must have. `link`: nothing that is there already is looked at, not even links on the way to `dest`.
     """
 
     source: S | None
@@ -54,6 +54,7 @@ class CopyStep(Generic[S]):
     unpack: bool = False
     files: tuple[tuple[str, str], ...] = ()
     urls: tuple[str, ...] = ()
+    keep_git: bool = False
     checksum: str = ""
     link: bool = False
     line: int = 0

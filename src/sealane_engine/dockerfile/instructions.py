@@ -67,6 +67,7 @@ class Copy(Instruction):
     unpack: bool | None = None
     heredocs: tuple[Heredoc, ...] = ()
     link: bool = False
+    keep_git: bool = False
 
 
 @dataclass(frozen=True, slots=True)

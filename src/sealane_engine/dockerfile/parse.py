@@ -277,6 +277,7 @@ def _copy(node: _Node) -> ins.Copy:
         None if unpack is None else unpack == "true",
         documents,
         flags.get("link") == ["true"],
+        flags.get("keep-git-dir") == ["true"],
     )
 
 

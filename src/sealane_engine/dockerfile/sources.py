@@ -9,10 +9,16 @@ if TYPE_CHECKING:
     from sealane_engine.store.view import TreeView
 
 _PATTERN = frozenset("*?[")
+_GIT = re.compile(r"git@|git://|ssh://|https?://[^#?]*\.git(?:[#?]|$)")
 
 
 def is_pattern(path: str) -> bool:
     return bool(_PATTERN & set(path))
+
+
+def is_git(word: str) -> bool:
+    """Whether a source is a git repository, by its address."""
+    return _GIT.match(word) is not None
 
 
 def split_parents(path: str) -> tuple[str, str]:
