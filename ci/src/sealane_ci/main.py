@@ -22,7 +22,7 @@ from sealane_ci.errors import told
 
 IGNORED = [
     ".git", "**/.venv", "**/node_modules", "**/__pycache__", "**/.mypy_cache", "**/.pytest_cache", "**/.ruff_cache",
-    "**/.nox", "**/.tox", "**/htmlcov", "**/.coverage", "/out", "/.sealane-*", "/.venv-sealane",
+    "**/.nox", "**/.tox", "**/htmlcov", "**/.coverage", "out", ".sealane-*", ".venv-sealane",
 ]  # fmt: skip
 
 
