@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import fnmatch
 import json
 import os
 import re
@@ -20,6 +22,7 @@ from sealane.vendors.render import FILES, render
 from sealane.vendors.shape import CACHE, CACHE_FOLDER, CACHE_LIMITS, CACHED, Shape
 from sealane_engine.transfer.contents import FORMAT
 
+ROOT = Path(__file__).parent.parent.parent.parent
 ASKS = {
     "github": ("actions/cache/restore@", "actions/cache/save@"),
     "gitlab": ("policy: $CACHE_POLICY",),
@@ -162,3 +165,16 @@ def test_a_vendors_own_limit_is_never_passed(tmp_path: Path, monkeypatch: pytest
         [sys.executable, "-P", "-m", "sealane", "cache", "export", str(tmp_path / "c"), "--limit", "900000000"]
     ]
     assert CACHE_LIMITS["bitbucket"] < 1_000_000_000
+
+
+def test_what_a_run_writes_into_its_folder_is_no_part_of_its_source():
+    """A pattern with a slash before it matches nothing, so that the cache itself would change what is looked at."""
+    tree = ast.parse((ROOT / "ci/src/sealane_ci/main.py").read_text())
+    (ignored,) = (
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "IGNORED"
+    )
+    assert not [pattern for pattern in ignored if pattern.startswith("/")]
+    for name in ("out", CACHE_FOLDER, ".sealane-bin", ".venv-sealane"):
+        assert any(fnmatch.fnmatchcase(name, pattern) for pattern in ignored), name
