@@ -153,7 +153,13 @@ def tell(guard: Guard, voice: Voice, options: Options, source: str, out: Path) -
 
 
 def summarise(voice: Voice, options: Options, text: Path) -> None:
-    """Add a summary to the vendor's own, where it has one."""
+    """Add a summary to the vendor's own, where it has one. A vendor that can't take it changes no verdict."""
+    if voice.annotated and text.is_file():
+        try:
+            with text.open("rb") as file:
+                subprocess.run(voice.annotated(text.parent.name), stdin=file, env=dict(options.environ), check=False)
+        except OSError as error:
+            print(f"The summary could not be shown in the build: {error.strerror}: {error.filename}")
     summary = options.environ.get(voice.summary, "") if voice.summary else ""
     if summary and text.is_file():
         with Path(summary).open("a", encoding="utf-8") as file:

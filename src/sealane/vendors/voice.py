@@ -27,7 +27,7 @@ class Voice:
 
     `folded` gives the lines before and after what is folded, from its name and the time in seconds since the epoch.
     `said` gives what is printed at the end, from the report's folder. `summary` names the variable whose file takes
-    Markdown, `most` how many notes are shown.
+    Markdown, `annotated` gives the command that reads it, from the name of what it sums up, `most` how many notes are shown.
     """
 
     opened: Callable[[str, int], str] | None = None
@@ -35,6 +35,7 @@ class Voice:
     note: Callable[[Note], str] | None = None
     taken: Callable[[Path], list[str]] | None = None
     summary: str = ""
+    annotated: Callable[[str], list[str]] | None = None
     most: int = 50
 
 

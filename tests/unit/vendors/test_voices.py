@@ -7,12 +7,34 @@ from pathlib import Path
 
 import pytest
 
+from sealane.cli.options import Options
+from sealane.cli.vendor_run import summarise
 from sealane.report.model import FindingRow, RunReport, StageRow, TestRow
 from sealane.vendors import gitlab_reports
 from sealane.vendors.context import read
 from sealane.vendors.results import notes
 from sealane.vendors.table import VENDORS
 from sealane.vendors.voice import Note
+
+
+def test_buildkite_shows_the_summary_in_the_build(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    agent = tmp_path / "buildkite-agent"
+    agent.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\ncat > {tmp_path}/shown\n')
+    agent.chmod(0o755)
+    (tmp_path / "lint").mkdir()
+    (tmp_path / "lint/summary.md").write_text("# passed\n")
+    voice = VENDORS["buildkite"].voice
+    summarise(voice, Options(environ={"PATH": f"{tmp_path}:/bin:/usr/bin"}), tmp_path / "lint/summary.md")
+    assert (tmp_path / "asked").read_text() == "annotate --style info --context sealane-lint\n"
+    assert (tmp_path / "shown").read_text() == "# passed\n"
+
+
+def test_where_there_is_no_agent_the_run_goes_on(tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    (tmp_path / "summary.md").write_text("# passed\n")
+    options = Options(environ={"PATH": str(tmp_path)})
+    summarise(VENDORS["buildkite"].voice, options, tmp_path / "summary.md")
+    assert "could not be shown in the build: No such file or directory: " in capfd.readouterr().out
+
 
 HOSTILE = "a%b\r\n::error::x ##vso[task.complete]; ]'|\x1b[2K,:section_start:1:x"
 EVIL = Note("error", HOSTILE, HOSTILE, "src/" + HOSTILE, 7)

@@ -34,8 +34,11 @@ def read(environ: Environ) -> Context:
 
 
 # "Managing log output": a group goes on until the next one begins; that with the result is open
+# "buildkite-agent annotate": one annotation for each context, replaced by a later one
 VOICE = Voice(
-    opened=lambda name, _: f"--- {escaped(name, {})}", closed=lambda name, _: f"+++ {escaped(name, {})}: result"
+    opened=lambda name, _: f"--- {escaped(name, {})}",
+    closed=lambda name, _: f"+++ {escaped(name, {})}: result",
+    annotated=lambda name: ["buildkite-agent", "annotate", "--style", "info", "--context", f"sealane-{name}"],
 )
 
 VENDOR = Vendor(
