@@ -22,6 +22,8 @@ from sealane.vendors.shape import DEPLOY, GATES
 from sealane.vendors.voice import SILENT
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sealane.cli.guard import Guard
     from sealane.config import CiConfig
     from sealane.vendors.model import Context
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 
 OUT = "out"
 NIGHTLY = "nightly-tests"
+_CODECOV = "CODECOV_TOKEN"
 _TOOLS = ".sealane-bin"  # where a wrapper puts the `dagger` command line
 
 
@@ -70,6 +73,9 @@ def run_here(options: Options, guard: Guard, config: CiConfig, *, asked: str, on
     try:
         for words in calls(context, config.source, only or work, str(out)):
             code = max(code, _call(options, words))
+        for words in uploads(context, config.source, only or work, options.environ):
+            if _call(options, words):
+                print("The coverage was not taken by Codecov: this changes no verdict.")
     finally:
         if voice.closed:
             guard.say(voice.closed(name, int(time.time())))
@@ -111,6 +117,17 @@ def calls(context: Context, source: str, work: str, out: str = OUT) -> list[list
         return _reported([*ahead, work], out)
     tests = [*ahead, "test", f"--categories={','.join(NIGHTLY_TESTS)}"]
     return [*_reported([*ahead, work, "--base=", f"--path={source}"], out), *_reported(tests, f"{out}/{NIGHTLY}")]
+
+
+def uploads(context: Context, source: str, work: str, environ: Mapping[str, str]) -> list[list[str]]:
+    """Where the vendor hands over Codecov's token, the call that sends it the coverage; never for a fork."""
+    known = environ.get(_CODECOV) and context.trusted and context.repository and context.commit
+    if not known or work not in (Work.PIPELINE, "test"):
+        return []
+    host = context.vendor if context.vendor in ("gitlab", "bitbucket") else "github"
+    said = [f"--slug={context.repository}", f"--commit={context.commit}", f"--branch={context.branch or context.tag}"]
+    given = [f"--source={source}", f"--context={json.dumps(context.as_json())}"]
+    return [[*given, "codecov", f"--token=env://{_CODECOV}", *said, f"--service={host}"]]
 
 
 def _reported(stage: list[str], folder: str) -> list[list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -128,6 +129,28 @@ def test_the_nightly_run_adds_the_tests_that_take_long_and_each_report_comes_bef
         [*tests, "report", "--output=out/nightly-tests"],
         [*tests, "assert"],
     ]
+
+
+TOKEN = {"CODECOV_TOKEN": "secret"}
+PUSHED = Context("gitlab", Event.PUSH, branch="main", commit="1f0e3dad", repository="o/n")
+
+
+def test_codecov_gets_the_coverage_where_its_token_is_handed_over_and_the_token_is_in_no_argument():
+    from sealane.cli.vendor_run import uploads
+
+    (words,) = uploads(PUSHED, ".", Work.PIPELINE, TOKEN)
+    assert words[2:] == [
+        "codecov", "--token=env://CODECOV_TOKEN", "--slug=o/n", "--commit=1f0e3dad", "--branch=main", "--service=gitlab",
+    ]  # fmt: skip
+    assert uploads(PUSHED, ".", "test", TOKEN)
+    for context, work, environ in (
+        (PUSHED, Work.PIPELINE, {}),
+        (PUSHED, "lint", TOKEN),
+        (PUSHED, Work.SECURITY, TOKEN),
+        (replace(PUSHED, fork=True), Work.PIPELINE, TOKEN),
+        (replace(PUSHED, repository=""), Work.PIPELINE, TOKEN),
+    ):
+        assert uploads(context, ".", work, environ) == []
 
 
 SHAPES = [Shape(), Shape(split=True), Shape(engine="kubernetes"), Shape(split=True, engine="kubernetes")]
