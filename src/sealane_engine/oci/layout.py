@@ -110,7 +110,7 @@ def write_layout(
         media_type, index = make_index(images, media_types)
         top = manifest.describe(media_type, index).to_json()
         blobs[top["digest"]] = index
-    named = [{**top, "annotations": {REF_NAME: name}} for name in names] or [top]
+    named = [{**top, "annotations": {**top.get("annotations", {}), REF_NAME: name}} for name in names] or [top]
     with tarfile.open(path, "x", format=tarfile.PAX_FORMAT) as archive:
         _add_directory(archive, "blobs")
         _add_directory(archive, "blobs/sha256")
@@ -130,7 +130,8 @@ def write_layout(
 def entry(image: Assembled) -> dict[str, Any]:
     """An image as an index names it."""
     described = manifest.describe(image.media_type, image.manifest)
-    return {**described.to_json(), "platform": manifest.platform_of(image.platform)}
+    named = {"annotations": dict(image.annotations)} if image.annotations else {}
+    return {**described.to_json(), "platform": manifest.platform_of(image.platform), **named}
 
 
 def make_index(images: Sequence[Assembled], media_types: str = "") -> tuple[str, bytes]:
