@@ -6,6 +6,7 @@ names is deleted after that: whoever reads meanwhile, or after a kill, finds all
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -198,6 +199,10 @@ class _Export:
                 diff.write(layer, cast("BinaryIO", plain), self.store.ids)
                 squeeze.finish()
             except _TooLargeError:
+                return None
+            except OSError as error:
+                if error.errno != errno.ENAMETOOLONG:  # a path that can be made step by step, and not be named
+                    raise
                 return None
         return Packed(packed.digest.partition(":")[2], packed.size, plain.digest)
 

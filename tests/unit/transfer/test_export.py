@@ -209,6 +209,20 @@ def test_a_layer_that_no_stream_can_tell_stays(first, folder, tree, name):
     assert _keys(folder) == {key}
 
 
+def test_a_layer_with_a_path_longer_than_the_system_takes_stays(first, folder, tree):
+    made, _ = tree("deep", {"/a/b": b"1"})
+    at = os.open(first.layer_path(made.layers[0]) / "a", os.O_RDONLY)
+    for _ in range(25):
+        os.mkdir("d" * 200, dir_fd=at)
+        inner = os.open("d" * 200, os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = inner
+    os.close(at)
+    _, key = tree("plain", {"/c": b"1"})
+    assert export(first, folder, MUCH).left_out == 1
+    assert _keys(folder) == {key}
+
+
 def test_a_folder_that_can_not_be_written_is_named(first, tmp_path, tree):
     tree("base", {"/a": b"1"})
     (tmp_path / "file").write_text("")
