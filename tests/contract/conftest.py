@@ -9,8 +9,10 @@ import os
 import subprocess
 import sys
 import tempfile
+import tomllib
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,17 @@ BEHIND_A_PROXY = {
         "/etc/ssl/certs/ca-certificates.crt",
     ),
 }
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With Dagger's client 1.0, what that does otherwise must fail: beta.toml lists it."""
+    if not version("dagger-io").startswith("1."):
+        return
+    listed = tomllib.loads((Path(__file__).parent / "beta.toml").read_text())
+    reasons = {test: each["reason"] for each in listed.values() for test in each["tests"]}
+    for item in items:
+        if item.name in reasons:
+            item.add_marker(pytest.mark.xfail(reason=reasons[item.name], strict=True))
 
 
 @contextmanager
