@@ -217,3 +217,22 @@ def test_a_session_for_an_sdk_is_the_contract_of_dagger_session(sealane, tmp_pat
         [str(wrapper), "-s", "run", *command], env=environ, capture_output=True, text=True, check=False, timeout=300
     )
     assert done.stdout == "hi\n", done.stderr
+
+
+def test_files_of_dagger_1_are_read(sealane, module, tmp_path):
+    """A module's own file, and a workspace's that names it as the entry point, with settings for its constructor."""
+    folder = tmp_path / "tools/greeter"
+    shutil.copytree(module, folder, ignore=shutil.ignore_patterns(".git", "__pycache__"))
+    (folder / "dagger.json").unlink()
+    (folder / "dagger-module.toml").write_text('name = "greeter"\n\n[runtime]\nsource = "python"\n')
+    (tmp_path / ".git").mkdir()
+    assert out(sealane("call", "hello", "--name", "you", cwd=folder)) == "Hello, you!"
+    entry = '[modules.greeter]\nsource = "tools/greeter"\nentrypoint = true\nsettings = { greeting = "Ahoy" }\n'
+    (tmp_path / "dagger.toml").write_text(entry)
+    (tmp_path / "docs").mkdir()
+    assert out(sealane("call", "hello", "--name", "you", cwd=tmp_path / "docs")) == "Ahoy, you!"
+    assert out(sealane("call", "--greeting", "Hi", "hello", "--name", "you", cwd=tmp_path)) == "Hi, you!"
+    (tmp_path / "dagger.toml").write_text(entry.replace("tools/", "nowhere/"))
+    done = sealane("call", "hello", "--name", "you", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "module 'greeter' is at nowhere/greeter" in done.stderr

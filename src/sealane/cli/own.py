@@ -8,13 +8,14 @@ from sealane.cli.head import read_head
 from sealane.errors import SealaneError
 
 FILE = "dagger.json"
+FILES = (FILE, "dagger-module.toml", "dagger.toml")  # those of Dagger 1.0 too
 MARKS = ("sealane.toml", "pyproject.toml", "setup.cfg", "setup.py", "requirements.txt", "package.json", "Dockerfile")
 
 
 def completed(words: list[str], *, source: bool = True) -> list[str]:
     """The words with `-m` for Sealane's own module and `--source` for the project, where no module is in reach.
 
-    Words that name a module, or want none, stay as they are; so do those of a folder with a dagger.json above it.
+    Words that name a module, or want none, stay as they are; so do those of a folder with a module's file above it.
     """
     head = read_head(words)
     if head.mod or head.no_mod or _has_module():
@@ -57,4 +58,4 @@ def is_project(folder: Path) -> bool:
 def _has_module() -> bool:
     """Whether the engine is going to find a module by itself."""
     here = Path.cwd()
-    return any((folder / FILE).is_file() for folder in (here, *here.parents))
+    return any((folder / name).is_file() for folder in (here, *here.parents) for name in FILES)

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from sealane_engine import VERSION
 from sealane_engine.api.registry import Context, Fields
 from sealane_engine.api.values import Directory
-from sealane_engine.errors import InvalidInput
+from sealane_engine.errors import InvalidInput, Unsupported
 from sealane_engine.graph.operation import Edit, Operation, Ref, Scratch, WriteFile
-from sealane_engine.modules.config import FILE
+from sealane_engine.modules.config import FILE, TOML
 from sealane_engine.modules.names import camel
 from sealane_engine.modules.runtime import CLIENT
 
@@ -121,6 +121,10 @@ def _reference(self: ModuleSource, other: ModuleSource) -> dict[str, str]:
 async def _table(ctx: Context, self: ModuleSource) -> dict[str, Any]:
     """The dagger.json as it will be."""
     data = await self.ground.read(ctx, posixpath.join(self.subpath, FILE)) if self.config is not None else None
+    if data is None and self.config is not None:
+        raise Unsupported(
+            f"{self.shown} has Dagger 1.0's {TOML}, which is read and never written", hint="edit it by hand"
+        )
     table: dict[str, Any] = {**json.loads(data or b"{}"), **json.loads(self.draft or "{}")}
     known = {key: table[key] for key in _ORDER if table.get(key)}
     return known | {key: value for key, value in table.items() if key not in _ORDER}

@@ -1,4 +1,4 @@
-"""dagger.json, and what a Python module's project says about how it runs."""
+"""dagger.json, the files that Dagger 1.0 has instead, and what a Python module's project says about how it runs."""
 
 from __future__ import annotations
 
@@ -12,6 +12,11 @@ from typing import Any
 from sealane_engine.errors import InvalidInput
 
 FILE = "dagger.json"
+TOML = "dagger-module.toml"
+"""What 1.0 has for a module. It is read, never written."""
+WORKSPACE = "dagger.toml"
+"""What 1.0 has for a repository: its modules, one of which may be what a call there means."""
+FILES = (FILE, TOML)
 CATALOG = ((3, 11), (3, 13))
 OLDEST = (3, 10)
 """What dagger-io needs."""
@@ -45,7 +50,7 @@ class Dependency:
 
 @dataclass(frozen=True, slots=True)
 class ModuleConfig:
-    """A dagger.json. `source` is relative to its directory; `include` are patterns, those with `!` exclude."""
+    """A module's file. `source` is relative to its directory; `include` are patterns, those with `!` exclude."""
 
     name: str
     sdk: str
@@ -57,9 +62,20 @@ class ModuleConfig:
     caches: bool = True
 
 
-def find(start: Path) -> Path | None:
-    """The directory at or above `start` that has a dagger.json."""
-    return next((folder for folder in (start, *start.parents) if (folder / FILE).is_file()), None)
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A workspace's module that a call there means. `settings` are defaults for its constructor, as text."""
+
+    name: str
+    source: str
+    pin: str = ""
+    settings: tuple[tuple[str, str], ...] = ()
+
+
+def find(start: Path, names: tuple[str, ...] = FILES) -> Path | None:
+    """The first file of these names in `start`, or in a directory above it."""
+    places = (folder / name for folder in (start, *start.parents) for name in names)
+    return next((place for place in places if place.is_file()), None)
 
 
 def git_root(start: Path) -> Path | None:
@@ -68,11 +84,8 @@ def git_root(start: Path) -> Path | None:
 
 
 def parse_config(data: bytes, path: str) -> ModuleConfig:
-    """Read a dagger.json; `path` is what errors call it. Raises InvalidInput (`bad-module-config`)."""
-    try:
-        table = json.loads(data)
-    except ValueError as error:
-        raise InvalidInput(f"{path} is not JSON: {error}", reason="bad-module-config") from None
+    """Read a module's file; `path` is its name, as errors call it. Raises InvalidInput (`bad-module-config`)."""
+    table = _toml_module(data, path) if path.endswith(TOML) else _json(data, path)
     if not isinstance(table, dict) or not isinstance(table.get("name"), str) or not table["name"]:
         raise InvalidInput(f'{path} has no "name"', reason="bad-module-config", hint="give the module a name")
     sdk = table.get("sdk")
@@ -89,6 +102,48 @@ def parse_config(data: bytes, path: str) -> ModuleConfig:
         toolchains=_dependencies(table, "toolchains", path),
         caches=not table.get("disableDefaultFunctionCaching"),
     )
+
+
+def parse_workspace(data: bytes, path: str) -> Entry | None:
+    """The entry point that a dagger.toml names, if it names one. Raises InvalidInput (`bad-module-config`)."""
+    table = _toml(data, path).get("modules", {})
+    modules = table if isinstance(table, dict) else {}
+    entries = [(name, each) for name, each in modules.items() if isinstance(each, dict) and each.get("entrypoint")]
+    if not entries:
+        return None
+    if len(entries) > 1:
+        names = ", ".join(name for name, _ in entries)
+        raise InvalidInput(f"{path} has several entry points: {names}", reason="bad-module-config", hint="leave one")
+    name, each = entries[0]
+    if not isinstance(each.get("source"), str) or not each["source"]:
+        raise InvalidInput(f'{path}: module "{name}" has no "source"', reason="bad-module-config")
+    settings = each.get("settings") or {}
+    texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in settings.items()}
+    return Entry(name, each["source"], str(each.get("pin") or ""), tuple(texts.items()))
+
+
+def _json(data: bytes, path: str) -> Any:
+    try:
+        return json.loads(data)
+    except ValueError as error:
+        raise InvalidInput(f"{path} is not JSON: {error}", reason="bad-module-config") from None
+
+
+def _toml(data: bytes, path: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(data.decode())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{path} is not TOML: {error}", reason="bad-module-config") from None
+
+
+def _toml_module(data: bytes, path: str) -> dict[str, Any]:
+    """1.0's file as a dagger.json would say it."""
+    table = _toml(data, path)
+    for name in ("sdk", "blueprint", "toolchains"):
+        if name in table:
+            instead = "it is [runtime] there" if name == "sdk" else "it belongs into dagger.toml"
+            raise InvalidInput(f'{path} has "{name}": {instead}', reason="bad-module-config")
+    return {**table, "sdk": table.get("runtime")}
 
 
 def _dependencies(table: dict[str, Any], key: str, path: str) -> tuple[Dependency, ...]:

@@ -40,7 +40,7 @@ async def user_defaults(ctx: Context, source: ModuleSource) -> Pairs:
         found = next((each / FILE for each in (workdir, *workdir.absolute().parents) if (each / FILE).is_file()), None)
         outer = _pairs(found.read_bytes()) if found is not None else ()
     names = {source.module_name, source.needs_config().name}
-    return (*inner, *(pair for name in names for pair in dotenv.namespaced(outer, name)))
+    return (*source.settings, *inner, *(pair for name in names for pair in dotenv.namespaced(outer, name)))
 
 
 def _pairs(data: bytes | None) -> Pairs:

@@ -1,23 +1,32 @@
-"""A module's source: where its dagger.json is, what of its surroundings goes along, and what names its content."""
+"""A module's source: where its file (dagger.json) is, what of its surroundings goes along, and what names its content."""
 
 from __future__ import annotations
 
 import json
+import os
 import posixpath
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sealane_engine.api.values import Directory
 from sealane_engine.errors import InvalidInput, NotFound
 from sealane_engine.graph.keys import digest_of
 from sealane_engine.modules import refs
-from sealane_engine.modules.config import FILE, ModuleConfig, find, git_root, parse_config
+from sealane_engine.modules.config import (
+    FILE,
+    FILES,
+    WORKSPACE,
+    ModuleConfig,
+    find,
+    git_root,
+    parse_config,
+    parse_workspace,
+)
 from sealane_engine.modules.ground import Ground, HostGround, TreeGround
 from sealane_engine.protocol.call import Call
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sealane_engine.api.registry import Context
     from sealane_engine.graph.machine import Machine
     from sealane_engine.modules.config import Dependency
@@ -37,10 +46,10 @@ class Git:
 
 @dataclass(frozen=True, slots=True)
 class ModuleSource:
-    """A module on a ground. `subpath` is where its dagger.json is there; `config` None: there is none.
+    """A module on a ground. `subpath` is where its file is there; `config` None: there is none.
 
     `client` is whose machine it is on, or who asked for it. `name` is another name than its own, given by who
-    depends on it. `draft` is what changes in its dagger.json, as JSON.
+    depends on it. `draft` is what changes in its dagger.json, as JSON. `settings` are defaults of its constructor.
     """
 
     ref: str
@@ -51,6 +60,7 @@ class ModuleSource:
     git: Git | None = None
     name: str = ""
     draft: str = ""
+    settings: tuple[tuple[str, str], ...] = ()
 
     @property
     def kind(self) -> str:
@@ -84,7 +94,7 @@ class ModuleSource:
         config = self.needs_config()
         inside = "" if self.subpath == "." else f"{self.subpath}/"
         code = "" if self.code == "." else f"{self.code}/"
-        include = [f"{inside}{FILE}", f"{code}**" if code else "**"]
+        include = [*(f"{inside}{name}" for name in FILES), f"{code}**" if code else "**"]
         exclude = list(_ALWAYS_OUT)
         for pattern in config.include:
             if pattern.startswith("!"):
@@ -115,9 +125,9 @@ async def find_source(
     if machine is not None and not pin and not refs.looks_remote(ref):
         return await _in_sandbox(ctx, machine, ref, find_up=find_up, must_exist=must_exist)
     if not pin and not refs.looks_remote(ref):
-        return _on_host(ctx, ref, find_up=find_up, must_exist=must_exist)
+        return await _on_host(ctx, ref, find_up=find_up, must_exist=must_exist)
     if not pin and ctx.client.extra.get("workdir") is not None and ctx.engine.client_path(ctx.client, ref).is_dir():
-        return _on_host(ctx, ref, find_up=find_up, must_exist=must_exist)
+        return await _on_host(ctx, ref, find_up=find_up, must_exist=must_exist)
     return await _from_git(ctx, ref, pin)
 
 
@@ -125,12 +135,51 @@ def _not_there(ref: str) -> NotFound:
     return NotFound(f'local path "{ref}" does not exist', reason="module-not-found", hint="check the module's path")
 
 
-def _on_host(ctx: Context, ref: str, *, find_up: bool, must_exist: bool) -> ModuleSource:
+async def _on_host(ctx: Context, ref: str, *, find_up: bool, must_exist: bool) -> ModuleSource:
     start = ctx.engine.client_path(ctx.client, ref or ".")
     if must_exist and not start.exists():
         raise _not_there(ref)
-    folder = find(start) if find_up else (start if (start / FILE).is_file() else None)
-    return source_at(ctx.client, ref, folder or start, exists=folder is not None)
+    found = find(start, (*FILES, WORKSPACE))
+    if found is not None and not find_up and found.parent != start:
+        found = None
+    if found is not None and found.name == WORKSPACE:
+        return await _entry_point(ctx, ref, found)
+    return await _at(ctx, ref, start if found is None else found.parent)
+
+
+async def _at(ctx: Context, ref: str, root: Path) -> ModuleSource:
+    """The source in a directory of the client's machine."""
+    context = git_root(root) or root
+    ground, subpath = HostGround(ctx.client, context), str(root.relative_to(context))
+    return ModuleSource(ref, ctx.client, ground, subpath, await _config(ctx, ground, subpath))
+
+
+async def _entry_point(ctx: Context, ref: str, workspace: Path) -> ModuleSource:
+    """The module that a workspace's file says a call there means."""
+    entry = parse_workspace(workspace.read_bytes(), str(workspace))
+    if entry is None:
+        return await _at(ctx, ref, workspace.parent)
+    if entry.pin or refs.looks_remote(entry.source):
+        found = await _from_git(ctx, entry.source, entry.pin)
+    else:
+        found = await _at(ctx, ref, Path(os.path.normpath(workspace.parent / entry.source)))
+    if found.config is None:
+        raise NotFound(
+            f"{workspace}: module {entry.name!r} is at {entry.source}, but there is no {' or '.join(FILES)}",
+            reason="module-not-found",
+            hint="mend its source",
+        )
+    return replace(found, name=entry.name, settings=entry.settings)
+
+
+async def _config(ctx: Context, ground: Ground, subpath: str) -> ModuleConfig | None:
+    """What the module's file at a place of the ground says."""
+    for name in FILES:
+        path = posixpath.join(subpath, name)
+        data = await ground.read(ctx, path)
+        if data is not None:
+            return parse_config(data, ground.shown(path))
+    return None
 
 
 async def _in_sandbox(ctx: Context, machine: Machine, ref: str, *, find_up: bool, must_exist: bool) -> ModuleSource:
@@ -139,9 +188,14 @@ async def _in_sandbox(ctx: Context, machine: Machine, ref: str, *, find_up: bool
     start = machine.path(ref or ".")
     if must_exist and not await machine.is_directory(start):
         raise _not_there(ref)
-    found = await machine.find_up(FILE, start) if find_up else posixpath.join(start, FILE)
-    exists = found is not None and await machine.is_file(found)
-    root = posixpath.dirname(found) if found is not None and exists else start
+    found = [
+        place
+        for name in FILES
+        if (place := await machine.find_up(name, start) if find_up else posixpath.join(start, name)) is not None
+        and await machine.is_file(place)
+    ]
+    exists = bool(found)
+    root = posixpath.dirname(max(found, key=len)) if exists else start  # the nearest
     repository = await machine.find_up(".git", root)
     context = posixpath.dirname(repository) if repository else root
     subpath = posixpath.relpath(root, context)
@@ -152,13 +206,6 @@ async def _in_sandbox(ctx: Context, machine: Machine, ref: str, *, find_up: bool
     tree = Call.make(host, "Directory", "directory", {"path": context, "exclude": _ALWAYS_OUT})
     ground = TreeGround(tree, await ctx.engine.resolver.evaluate(ctx.client, tree), context, local=True)
     return await _source_on(ctx, ground, subpath, ref)
-
-
-def source_at(client: Client, ref: str, root: Path, *, exists: bool) -> ModuleSource:
-    """The source in a directory of a client's machine."""
-    context = git_root(root) or root
-    config = parse_config((root / FILE).read_bytes(), str(root / FILE)) if exists else None
-    return ModuleSource(ref, client, HostGround(client, context), str(root.relative_to(context)), config)
 
 
 async def _from_git(ctx: Context, ref: str, pin: str) -> ModuleSource:
@@ -190,9 +237,7 @@ async def source_in(
 
 async def _source_on(ctx: Context, ground: TreeGround, subpath: str, ref: str, git: Git | None = None) -> ModuleSource:
     subpath = posixpath.normpath(subpath)
-    data = await ground.read(ctx, posixpath.join(subpath, FILE))
-    config = parse_config(data, ground.shown(posixpath.join(subpath, FILE))) if data is not None else None
-    return ModuleSource(ref, ctx.client, ground, subpath, config, git)
+    return ModuleSource(ref, ctx.client, ground, subpath, await _config(ctx, ground, subpath), git)
 
 
 async def related_source(ctx: Context, source: ModuleSource, named: Dependency) -> ModuleSource:
@@ -221,6 +266,5 @@ async def _beside(ctx: Context, source: ModuleSource, path: str) -> ModuleSource
             reason="module-outside",
             hint="a dependency is in the same repository, or named by a repository's address",
         )
-    data = await source.ground.read(ctx, posixpath.join(place, FILE))
-    config = parse_config(data, source.ground.shown(posixpath.join(place, FILE))) if data is not None else None
-    return replace(source, ref=path, subpath=place, config=config, name="")
+    config = await _config(ctx, source.ground, place)
+    return replace(source, ref=path, subpath=place, config=config, name="", settings=())

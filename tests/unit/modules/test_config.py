@@ -7,7 +7,15 @@ import json
 import pytest
 
 from sealane_engine.errors import InvalidInput
-from sealane_engine.modules.config import Dependency, brings_client, find, parse_config, read_project
+from sealane_engine.modules.config import (
+    Dependency,
+    Entry,
+    brings_client,
+    find,
+    parse_config,
+    parse_workspace,
+    read_project,
+)
 from sealane_engine.modules.runtime import CLIENT, installations
 
 
@@ -23,8 +31,11 @@ def load(folder):
 def test_is_found_upwards(tmp_path):
     write(tmp_path / "a", name="m")
     (tmp_path / "a/b/c").mkdir(parents=True)
-    assert find(tmp_path / "a/b/c") == tmp_path / "a"
-    assert find(tmp_path) is None or find(tmp_path) not in (tmp_path, tmp_path / "a")
+    assert find(tmp_path / "a/b/c") == tmp_path / "a/dagger.json"
+    assert find(tmp_path) is None or find(tmp_path).parent not in (tmp_path, tmp_path / "a")
+    (tmp_path / "a/b/dagger.toml").write_text("")
+    assert find(tmp_path / "a/b/c") == tmp_path / "a/dagger.json"
+    assert find(tmp_path / "a/b/c", ("dagger.json", "dagger.toml")) == tmp_path / "a/b/dagger.toml"
 
 
 def test_reads_both_spellings_of_the_sdk_and_old_excludes(tmp_path):
@@ -152,3 +163,63 @@ source = { registry = "r" }
     assert "--no-deps" in locked
     assert client[-1] == CLIENT
     assert "--no-deps" not in client
+
+
+def test_reads_a_module_as_dagger_1_writes_it():
+    config = parse_config(
+        b"""
+name = "m"
+engineVersion = "v1.0.0"
+source = "ci"
+include = ["x"]
+
+[runtime]
+source = "python"
+
+[[dependencies]]
+name = "d"
+source = "../d"
+""",
+        "dagger-module.toml",
+    )
+    assert (config.name, config.sdk, config.source, config.include) == ("m", "python", "ci", ("x",))
+    assert config.dependencies == (Dependency("d", "../d"),)
+
+
+def test_reads_the_entry_point_of_a_workspace():
+    text = b"""
+[modules.other]
+source = "other"
+
+[modules.greeter]
+source = "./greeter"
+entrypoint = true
+settings = { greeting = "Hi", times = 2, loud = true, names = ["a", "b"] }
+"""
+    settings = (("greeting", "Hi"), ("times", "2"), ("loud", "true"), ("names", '["a", "b"]'))
+    assert parse_workspace(text, "dagger.toml") == Entry("greeter", "./greeter", settings=settings)
+    assert parse_workspace(b"", "dagger.toml") is None
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "says"),
+    [
+        (parse_config, b"name = ", "is not TOML"),
+        (parse_config, b"engineVersion = 'x'", 'has no "name"'),
+        (parse_config, b"name = 'm'\nsdk = 'python'", '"sdk": it is [runtime] there'),
+        (parse_config, b"name = 'm'\ntoolchains = []", '"toolchains": it belongs into dagger.toml'),
+        (parse_config, b"name = 'm'\nsource = '../x'", "leaves the module"),
+        (parse_workspace, b"[modules.a]\nentrypoint = true", 'module "a" has no "source"'),
+        (
+            parse_workspace,
+            b"[modules]\na = {source = 'a', entrypoint = true}\nb = {source = 'b', entrypoint = true}",
+            "several entry points: a, b",
+        ),
+        (parse_workspace, b"\xff", "is not TOML"),
+    ],
+)
+def test_files_of_dagger_1_that_cannot_work_are_named(read, text, says):
+    with pytest.raises(InvalidInput) as caught:
+        read(text, "x/dagger-module.toml")
+    assert says in str(caught.value)
+    assert caught.value.reason == "bad-module-config"
