@@ -24,6 +24,7 @@ from sealane_engine.protocol.client import Client, Clients
 from sealane_engine.protocol.ids import IdTable
 from sealane_engine.sandbox.ids import ROOT_RANGE, IdRange
 from sealane_engine.secrets.secret import Secrets
+from sealane_engine.store.space import Room, make_room
 
 if TYPE_CHECKING:
     from sealane_engine.api.resolver import ApiResolver
@@ -179,6 +180,7 @@ async def open_engine(options: Options, events: Events) -> AsyncIterator[Engine]
     async with AsyncExitStack() as stack:
         engine.store = Store.open(options.home, options.ids)
         stack.push_async_callback(asyncio.to_thread, engine.store.close)
+        stack.push_async_callback(_keep_room, engine.store, events)
         for note in engine.store.notes:
             events.emit("warning", message=note, reason="store-note")
         engine.scratch = _scratch(engine.store, stack)
@@ -244,6 +246,14 @@ def store_key(home: Path) -> bytes:
         path.hardlink_to(fresh)  # the first of two engines wins
     fresh.unlink()
     return path.read_bytes()
+
+
+async def _keep_room(store: Store, events: Events) -> None:
+    """At the end, when nobody waits for a step."""
+    pruned = await asyncio.to_thread(make_room, store, Room.on(store.home))
+    if pruned is not None:
+        said = f"the disk of {store.home} was short of room: {pruned.results} cached results went"
+        events.emit("warning", message=said, reason="store-pruned")
 
 
 async def _sync(store: Store) -> None:

@@ -233,3 +233,17 @@ def test_the_engine_has_a_name_and_a_cache(client: Client):
         return [await dag.engine().name() != "", await entries.entry_count() > 0, await entries.disk_space_bytes() > 0]
 
     assert client(work) == [True, True, True]
+
+
+def test_the_cache_keeps_room_on_the_disk_and_gives_some_up_when_asked(client: Client):
+    """What is wanted free here is there: this only asks that each way of saying it is understood."""
+
+    async def work(dag: dagger.Client) -> object:
+        cache = dag.engine().local_cache()
+        await cache.prune(use_default_policy=True, min_free_space="1KB", reserved_space="90%")
+        numbers = [await cache.min_free_space(), await cache.reserved_space(), await cache.max_used_space()]
+        with pytest.raises(dagger.QueryError, match="invalid size 'much'"):
+            await cache.prune(use_default_policy=True, min_free_space="much")
+        return [number > 0 for number in numbers]
+
+    assert client(work) == [True, True, False]

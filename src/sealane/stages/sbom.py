@@ -40,8 +40,7 @@ async def run(project: Project, image: dagger.Container | None = None) -> StageR
     done = await _listed(image)
     report = dag.directory().with_new_file(f"{_LOGS}/syft.txt", done.output + "\n")
     if done.exit_code:
-        reason = f"syft exited with {done.exit_code}: {steps.last_lines(done.output, 1)}"
-        return not_run(NAME, reason, broken=True, report=report)
+        return not_run(NAME, _said(done), broken=True, report=report)
     try:
         facts = await _facts(project, image, (await packed.read([image])).top.digest)
         spdx, cyclonedx = await _documents(done, facts)
@@ -57,9 +56,7 @@ async def documents(project: Project, image: dagger.Container, digest: str) -> d
     """The SBOMs of an image by media type. Raises CannotRunError."""
     done = await _listed(image)
     if done.exit_code:
-        raise steps.CannotRunError(
-            f"syft exited with {done.exit_code}: {steps.last_lines(done.output, 1)}", done.output
-        )
+        raise steps.CannotRunError(_said(done), done.output)
     try:
         spdx, cyclonedx = await _documents(done, await _facts(project, image, digest))
     except (ValueError, KeyError, TypeError) as error:
@@ -72,8 +69,12 @@ async def _listed(image: dagger.Container) -> steps.Executed:
     scanner = base.with_env_variable("SYFT_CHECK_FOR_APP_UPDATE", "false")
     scanner = scanner.with_mounted_file("/image.tar", build.tarball(image))
     outputs = [word for name, kind in _FORMATS.items() for word in ("-o", f"{kind}={steps.REPORTS}/{name}")]
-    command = [f"{steps.TOOLS}/bin/syft", "scan", "oci-archive:/image.tar", "--quiet", *outputs]
+    command = [f"{steps.TOOLS}/bin/syft", "scan", "oci-archive:/image.tar", *outputs]
     return await steps.attempt(scanner, command)
+
+
+def _said(done: steps.Executed) -> str:
+    return f"syft exited with {done.exit_code}: {steps.last_lines(done.output, 1) or 'it said nothing'}"
 
 
 async def _documents(done: steps.Executed, facts: enrich.Facts) -> tuple[dict[str, Any], dict[str, Any]]:

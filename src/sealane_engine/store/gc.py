@@ -48,6 +48,10 @@ class Usage:
     blob_bytes: int
     volume_bytes: int
 
+    @property
+    def bytes(self) -> int:
+        return self.layer_bytes + self.blob_bytes + self.volume_bytes
+
 
 def prune(home: Path, index: Index, *, keep_bytes: int, cache_volumes: bool) -> Pruned:
     free_before = _free(home)

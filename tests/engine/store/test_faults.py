@@ -141,6 +141,43 @@ def test_a_full_disk_is_an_error_and_pruning_helps(tmp_path):
     assert done.stdout == "fine\n", done.stderr
 
 
+SHORT = """
+import asyncio, os, shutil, subprocess, sys
+from pathlib import Path
+from sealane_engine.events import Events
+from sealane_engine.sandbox.ids import ROOT_RANGE
+from sealane_engine.session import Options, open_engine
+from sealane_engine.store.store import Store
+from sealane_engine.store.tree import Tree
+
+home = Path(sys.argv[1])
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200m", "tmpfs", home], check=True)
+
+number = 0
+while shutil.disk_usage(home).free > 4_000_000:
+    number += 1
+    with Store.open(home, ROOT_RANGE) as store, store.edit(Tree()) as edit:
+        edit.write("f", os.urandom(800_000))
+        store.put_result(f"{number:03}", "tree", 1, layers=edit.tree.layers)
+
+async def session():
+    async with open_engine(Options(home, workdir=home), Events()):
+        pass
+
+asyncio.run(session())
+with Store.open(home, ROOT_RANGE) as store:
+    left = sorted(found.key for found in store.results())
+free = shutil.disk_usage(home).free + (home / "reserve").stat().st_size
+print(free > 19_000_000, 0 < len(left) < number, left[-1:] == [f"{number:03}"])
+"""
+
+
+def test_an_engine_that_ends_leaves_room_on_a_disk_that_is_nearly_full(tmp_path):
+    (tmp_path / "home").mkdir()
+    done = run("-c", SHORT, tmp_path / "home", prefix=("unshare", "--mount"))
+    assert done.stdout == "True True True\n", done.stderr
+
+
 WORKER = """
 import os, sys
 from pathlib import Path
