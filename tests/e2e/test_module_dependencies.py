@@ -89,6 +89,38 @@ def test_a_dependency_that_cannot_be_is_named(sealane: Sealane, modules: Path, s
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [
+        ("def fn(self) -> dagger.Greeter: ...", 'function "fn" cannot return external type'),
+        ("def fn(self, card: list[dagger.GreeterCard]) -> str: ...", 'arg "card" cannot reference external type'),
+        ("def id(self) -> str: ...", 'function with reserved name "id"'),
+    ],
+)
+def test_what_no_engine_would_serve_is_refused_when_the_module_loads(
+    sealane: Sealane, modules: Path, body: str, says: str
+):
+    """Source: TestPythonWithOtherModuleTypes of Dagger's tests of modules in Python."""
+    folder = modules / "refused"
+    (folder / "src/refused").mkdir(parents=True, exist_ok=True)
+    (folder / "pyproject.toml").write_text(
+        (modules / "greeter/pyproject.toml").read_text().replace("greeter", "refused")
+    )
+    config = {
+        "name": "refused",
+        "sdk": {"source": "python"},
+        "dependencies": [{"name": "greeter", "source": "../greeter"}],
+    }
+    (folder / "dagger.json").write_text(json.dumps(config))
+    (folder / "src/refused/__init__.py").write_text(
+        f"import dagger\n\n@dagger.object_type\nclass Refused:\n    @dagger.function\n    {body}\n"
+    )
+    done = sealane("functions", cwd=folder)
+    assert done.returncode == 1
+    assert says in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_sealanes_stages_are_functions_of_a_module_that_depends_on_it(sealane: Sealane):
     assert "Lint passed" in out(sealane("call", "lint-summary", cwd=ROOT / "examples/reuse"))
     assert "verify" in out(sealane("functions", cwd=ROOT / "examples/reuse"))

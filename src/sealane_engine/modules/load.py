@@ -14,6 +14,7 @@ from sealane_engine.modules.custom import customized
 from sealane_engine.modules.defaults import user_defaults, with_defaults
 from sealane_engine.modules.module import Module
 from sealane_engine.modules.publish import main_object, published
+from sealane_engine.modules.refused import check
 from sealane_engine.modules.serve import announce
 from sealane_engine.modules.source import related_source
 from sealane_engine.modules.typedefs import Registered
@@ -46,6 +47,7 @@ async def load_module(ctx: Context, source: ModuleSource, above: tuple[str, ...]
     else:
         registered = await _register(ctx, module)
         await asyncio.to_thread(ctx.engine.store.put_memo, TABLE, memo, json.dumps(registered.to_json()))
+    check(registered, dependencies)
     shown = published(registered, source.module_name, config.name)
     main_object(shown, source.module_name)
     shown = with_defaults(shown, source.module_name, await user_defaults(ctx, source))
