@@ -33,6 +33,7 @@ CAPABILITIES: dict[str, Callable[[], bool]] = {
     "git": lambda: shutil.which("git") is not None,
     "docker-registry": lambda: shutil.which("docker-registry") is not None,
     "skopeo": lambda: shutil.which("skopeo") is not None,
+    "zstd": lambda: shutil.which("zstd") is not None,
     "faketime": lambda: shutil.which("faketime") is not None,
     "umoci": lambda: shutil.which("umoci") is not None,
     "crane": lambda: shutil.which("crane") is not None,

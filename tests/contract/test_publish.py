@@ -136,9 +136,57 @@ def test_media_types_are_as_asked(client: Client, registry: LocalRegistry, media
     assert f"vnd.{family}." in raw["config"]["mediaType"]
 
 
-def test_what_was_published_is_pulled_by_another_engine(registry: LocalRegistry, client: Client, tmp_path: Path):
+COMPRESSIONS = {"Gzip": "tar+gzip", "Zstd": "tar+zstd", "Uncompressed": "tar"}
+
+
+@pytest.mark.parametrize("name", COMPRESSIONS)
+def test_layers_are_compressed_as_asked(client: Client, registry: LocalRegistry, tmp_path: Path, name: str):
+    """Source: TestForceCompression of core/integration/container_test.go."""
+    address = f"{registry.host}/squeezed:{name.lower()}"
+    compression = dagger.ImageLayerCompression[name]
+
+    async def work(dag: dagger.Client) -> object:
+        made = image(dag, f"as {name}").with_new_file("/more", "more" * 9000)
+        ref = await made.publish(address, forced_compression=compression)
+        await made.export(str(tmp_path / "image.tar"), forced_compression=compression)
+        back = dag.container().import_(made.as_tarball(forced_compression=compression))
+        pulled = dag.container().from_(ref)
+        return [await each.file("/data/text").contents() for each in (back, pulled)]
+
+    assert client(work) == [f"as {name}"] * 2
+    kinds = {each["mediaType"] for each in inspect(address, "--raw")["layers"]}
+    assert kinds == {f"application/vnd.oci.image.layer.v1.{COMPRESSIONS[name]}"}
+    copy = ["skopeo", "copy", "-q", f"oci-archive:{tmp_path}/image.tar", f"dir:{tmp_path}/dir"]
+    subprocess.run(copy, check=True, capture_output=True)
+    exported = json.loads((tmp_path / "dir/manifest.json").read_text())
+    assert {each["mediaType"] for each in exported["layers"]} == kinds
+
+
+def test_zstd_has_a_media_type_of_docker_s(client: Client, registry: LocalRegistry):
+    address = f"{registry.host}/squeezed:docker"
+    how = {"forced_compression": dagger.ImageLayerCompression.Zstd, "media_types": dagger.ImageMediaTypes.DOCKER}
+    client(lambda dag: image(dag, "docker's").publish(address, **how))
+    layers = inspect(address, "--raw")["layers"]
+    assert {each["mediaType"] for each in layers} == {"application/vnd.docker.image.rootfs.diff.tar.zstd"}
+
+
+def test_a_compression_that_there_is_not_is_named(client: Client):
+    with pytest.raises(dagger.QueryError, match="EStarGZ is not supported"):
+        client(lambda dag: image(dag, "x").as_tarball(forced_compression=dagger.ImageLayerCompression.EStarGZ).size())
+
+
+@pytest.mark.parametrize("compression", [None, dagger.ImageLayerCompression.Zstd])
+def test_what_was_published_is_pulled_by_another_engine(
+    registry: LocalRegistry, client: Client, tmp_path: Path, compression: dagger.ImageLayerCompression | None
+):
     text = "x" * 300_000
-    ref = client(lambda dag: image(dag, text[:9]).with_new_file("/big", text).publish(f"{registry.host}/back:v1"))
+    ref = client(
+        lambda dag: (
+            image(dag, text[:9])
+            .with_new_file("/big", text)
+            .publish(f"{registry.host}/back:v1", forced_compression=compression)
+        )
+    )
     home = tmp_path / "home"
     home.mkdir(mode=0o711)
     for folder in (home, *home.parents):

@@ -39,10 +39,10 @@ _LAYERS = frozenset(
     {
         manifest.MEDIA_LAYER,
         manifest.MEDIA_LAYER_GZIP,
-        f"{manifest.MEDIA_LAYER}+zstd",
+        manifest.MEDIA_LAYER_ZSTD,
         manifest.DOCKER[manifest.MEDIA_LAYER],
         manifest.DOCKER[manifest.MEDIA_LAYER_GZIP],
-        f"{manifest.DOCKER[manifest.MEDIA_LAYER]}.zstd",
+        manifest.DOCKER[manifest.MEDIA_LAYER_ZSTD],
     }
 )
 

@@ -9,17 +9,36 @@ from sealane_engine.errors import Unsupported
 from sealane_engine.oci import diff, manifest
 from sealane_engine.oci.descriptor import Descriptor
 from sealane_engine.oci.normal import name_of
-from sealane_engine.oci.streams import Gzip
+from sealane_engine.oci.streams import gzip, zstandard
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sealane_engine.oci.normal import Normal
+    from sealane_engine.oci.streams import Compressed
     from sealane_engine.store.store import Store
 
 OWN = "own"
 """Marks the blob that a layer came from."""
 
-GZIP_LEVEL = 1
+GZIP_LEVEL, _ZSTD_LEVEL = 1, 3
 """Fast: most images of a pipeline are read once, nearby."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How a layer's bytes are written."""
+
+    media_type: str
+    sink: Callable[[BinaryIO, int], Compressed] | None = None
+    level: int = 0
+
+
+_FORMS = {
+    "Gzip": _Form(manifest.MEDIA_LAYER_GZIP, gzip, GZIP_LEVEL),
+    "Zstd": _Form(manifest.MEDIA_LAYER_ZSTD, zstandard, _ZSTD_LEVEL),
+    "Uncompressed": _Form(manifest.MEDIA_LAYER),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +51,14 @@ class LayerBlob:
 
 
 def layer_blob(store: Store, layer: str, compression: str = "", normal: Normal | None = None) -> LayerBlob:
-    """The blob of a layer: the one it came from, or made now. `compression` is "", "Gzip" or "Uncompressed" ("": either).
+    """The blob of a layer: the one it came from, or made now. `compression` is "", "Gzip", "Zstd" or "Uncompressed" ("":
+    any).
 
     `normal` says what is normalised in one that is made.
     """
-    if compression not in ("", "Gzip", "Uncompressed"):
+    if compression and compression not in _FORMS:
         raise Unsupported(
-            f"layer compression {compression} is not supported by this engine", hint="use Gzip or Uncompressed"
+            f"layer compression {compression} is not supported by this engine", hint=f"use {', '.join(_FORMS)}"
         )
     found = store.result(_key(OWN, layer)) if not compression else None
     compression = compression or "Gzip"
@@ -72,7 +92,8 @@ def _write(store: Store, layer: str, compression: str, normal: Normal | None) ->
         file = staging.path / "blob"
         with file.open("wb") as out:
             packed = diff.Digester(out)
-            squeeze = Gzip(cast("BinaryIO", packed), GZIP_LEVEL) if compression == "Gzip" else None
+            form = _FORMS[compression]
+            squeeze = form.sink(cast("BinaryIO", packed), form.level) if form.sink else None
             plain = diff.Digester(cast("BinaryIO", squeeze or packed))
             newest = diff.write(store.layer_path(layer), cast("BinaryIO", plain), store.ids, normal)
             if squeeze is not None:
@@ -80,7 +101,6 @@ def _write(store: Store, layer: str, compression: str, normal: Normal | None) ->
         with file.open("rb") as source:
             digest = store.put_blob(source)
         assert digest == packed.digest
-        media_type = manifest.MEDIA_LAYER_GZIP if compression == "Gzip" else manifest.MEDIA_LAYER
-        return LayerBlob(Descriptor(media_type, digest, packed.size), plain.digest, newest)
+        return LayerBlob(Descriptor(form.media_type, digest, packed.size), plain.digest, newest)
     finally:
         staging.discard()

@@ -18,6 +18,7 @@ MEDIA_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 MEDIA_INDEX = "application/vnd.oci.image.index.v1+json"
 MEDIA_LAYER = "application/vnd.oci.image.layer.v1.tar"
 MEDIA_LAYER_GZIP = f"{MEDIA_LAYER}+gzip"
+MEDIA_LAYER_ZSTD = f"{MEDIA_LAYER}+zstd"
 
 DOCKER = {
     MEDIA_CONFIG: "application/vnd.docker.container.image.v1+json",
@@ -25,6 +26,7 @@ DOCKER = {
     MEDIA_INDEX: "application/vnd.docker.distribution.manifest.list.v2+json",
     MEDIA_LAYER: "application/vnd.docker.image.rootfs.diff.tar",
     MEDIA_LAYER_GZIP: "application/vnd.docker.image.rootfs.diff.tar.gzip",
+    MEDIA_LAYER_ZSTD: "application/vnd.docker.image.rootfs.diff.tar.zstd",
 }
 """What Docker called these before there was OCI."""
 

@@ -6,13 +6,17 @@ import contextlib
 import hashlib
 import io
 import queue
-import shutil
-import subprocess
+import sys
 import threading
 import zlib
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
-from sealane_engine.errors import HostError, ImageError
+from sealane_engine.errors import ImageError
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 if TYPE_CHECKING:
     from sealane_engine.oci.descriptor import Descriptor
@@ -20,7 +24,10 @@ if TYPE_CHECKING:
 CHUNK = 1 << 20
 AHEAD_PIECES = 4
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_SKIPPABLE = b"\x2a\x4d\x18"  # after 50 to 5f: a frame of zstd that holds no data
 _WBITS_GZIP = 31
+_WINDOW_LOG = 27
+"""The memory that a frame of zstd may ask for, as the `zstd` command has it: 128 MB."""
 
 
 class Reader(io.RawIOBase):
@@ -160,56 +167,33 @@ class _Gunzip(Reader):
 
 
 class _Unzstd(Reader):
-    """Decompresses by the `zstd` program: the standard library has no zstd."""
-
     def __init__(self, source: BinaryIO, head: bytes) -> None:
         super().__init__()
-        command = shutil.which("zstd")
-        if command is None:
-            raise HostError(
-                "a layer is compressed with zstd, and there is no zstd here",
-                reason="no-zstd",
-                hint="install zstd, or use an image with gzip layers",
-            )
-        self._process = subprocess.Popen(
-            (command, "-d", "-c", "-q", "--memory=128MB"), stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-        self._error: BaseException | None = None
-        self._feeder = threading.Thread(target=self._feed, args=(source, head), daemon=True)
-        self._feeder.start()
-
-    def _feed(self, source: BinaryIO, head: bytes) -> None:
-        sink = self._process.stdin
-        assert sink is not None
-        try:
-            with sink:
-                sink.write(head)
-                shutil.copyfileobj(source, sink, CHUNK)
-        except BrokenPipeError:
-            pass  # its exit code says why
-        except BaseException as error:  # noqa: BLE001 - raised again by whoever reads
-            self._error = error
+        self._source, self._input = source, head
+        self._frame = _zstd_frame()
 
     def piece(self) -> bytes:
-        assert self._process.stdout is not None
-        data = self._process.stdout.read1(CHUNK) if isinstance(self._process.stdout, io.BufferedReader) else b""
-        if not data:
-            self._feeder.join()
-            code = self._process.wait()
-            if self._error is not None:
-                raise self._error
-            if code != 0:
-                raise ImageError("layer's zstd stream is damaged", reason="bad-layer")
-        return data
+        while True:
+            data = b""
+            if self._frame.eof:
+                data = self._frame.unused_data or self._source.read(CHUNK)
+                if not data:
+                    return b""
+                self._frame = _zstd_frame()
+            elif self._frame.needs_input:
+                data, self._input = self._input or self._source.read(CHUNK), b""
+                if not data:
+                    raise ImageError("layer's zstd stream ends early", reason="bad-layer")
+            try:
+                out = self._frame.decompress(data, CHUNK)  # bounded, as above
+            except zstd.ZstdError as error:
+                raise ImageError(f"layer's zstd stream is damaged: {error}", reason="bad-layer") from error
+            if out:
+                return out
 
-    def close(self) -> None:
-        if not self.closed:
-            self._process.kill()
-            self._process.wait()
-            if self._process.stdout is not None:
-                self._process.stdout.close()
-            self._feeder.join()
-        super().close()
+
+def _zstd_frame() -> zstd.ZstdDecompressor:
+    return zstd.ZstdDecompressor(options={zstd.DecompressionParameter.window_log_max: _WINDOW_LOG})
 
 
 class _Plain(Reader):
@@ -232,25 +216,39 @@ def decompress(source: BinaryIO) -> Reader:
         head += more
     if head.startswith(_GZIP):
         return _Gunzip(source, head)
-    if head.startswith(_ZSTD):
+    if head.startswith(_ZSTD) or (head[1:4] == _SKIPPABLE and head[0] >> 4 == 5):
         return _Unzstd(source, head)
     return _Plain(source, head)
 
 
-class Gzip(io.RawIOBase):
-    """A sink that compresses to another sink: no time, no name in the header, so equal input gives equal output."""
+class _Compressor(Protocol):
+    def compress(self, data: memoryview, /) -> bytes: ...
+    def flush(self) -> bytes: ...
 
-    def __init__(self, sink: BinaryIO, level: int) -> None:
-        self._sink = sink
-        self._deflate = zlib.compressobj(level, zlib.DEFLATED, _WBITS_GZIP)
+
+class Compressed(io.RawIOBase):
+    """A sink that compresses to another sink, the same way each time."""
+
+    def __init__(self, sink: BinaryIO, compressor: _Compressor) -> None:
+        self._sink, self._compressor = sink, compressor
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: object) -> int:
         view = memoryview(data)  # type: ignore[arg-type]
-        self._sink.write(self._deflate.compress(view))
+        self._sink.write(self._compressor.compress(view))
         return len(view)
 
     def finish(self) -> None:
-        self._sink.write(self._deflate.flush())
+        self._sink.write(self._compressor.flush())
+
+
+def gzip(sink: BinaryIO, level: int) -> Compressed:
+    """No time, no name in the header: equal input gives equal output."""
+    return Compressed(sink, zlib.compressobj(level, zlib.DEFLATED, _WBITS_GZIP))
+
+
+def zstandard(sink: BinaryIO, level: int) -> Compressed:
+    """One frame."""
+    return Compressed(sink, zstd.ZstdCompressor(level=level))

@@ -20,7 +20,7 @@ from sealane_engine.errors import InvalidInput
 from sealane_engine.oci import diff
 from sealane_engine.oci.apply import WHITEOUT_PREFIX
 from sealane_engine.oci.blobs import GZIP_LEVEL
-from sealane_engine.oci.streams import Gzip
+from sealane_engine.oci.streams import gzip
 from sealane_engine.store.disk import guarded, is_whiteout
 from sealane_engine.store.layers import new_id
 from sealane_engine.transfer import folder as folders
@@ -193,7 +193,7 @@ class _Export:
     def _write(self, layer: Path, part: Path, room: int) -> Packed | None:
         with part.open("xb") as out:
             packed = diff.Digester(cast("BinaryIO", _Bounded(out, room)))
-            squeeze = Gzip(cast("BinaryIO", packed), GZIP_LEVEL)
+            squeeze = gzip(cast("BinaryIO", packed), GZIP_LEVEL)
             plain = diff.Digester(cast("BinaryIO", squeeze))
             try:
                 diff.write(layer, cast("BinaryIO", plain), self.store.ids)

@@ -2,16 +2,32 @@
 
 import gzip
 import io
-import shutil
 import subprocess
+import sys
 import threading
 import zlib
+from collections.abc import Callable
 
 import pytest
 
 from sealane_engine.errors import ImageError
 from sealane_engine.oci import manifest
-from sealane_engine.oci.streams import AHEAD_PIECES, Ahead, Gzip, Hashed, Reader, Verified, decompress
+from sealane_engine.oci.streams import (
+    AHEAD_PIECES,
+    Ahead,
+    Compressed,
+    Hashed,
+    Reader,
+    Verified,
+    decompress,
+    zstandard,
+)
+from sealane_engine.oci.streams import gzip as sealane_gzip
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 DATA = b"layer " * 300_000
 
@@ -55,31 +71,64 @@ def test_compression_is_recognised(packed):
     assert decompress(io.BytesIO(packed)).read() == (DATA if packed else b"")
 
 
-def test_zstd_is_read_by_its_program():
-    if shutil.which("zstd") is None:
-        pytest.skip("needs zstd")
-    packed = subprocess.run(("zstd", "-q", "-c"), input=DATA, capture_output=True, check=True).stdout
-    stream = decompress(io.BytesIO(packed))
-    assert stream.read() == DATA
-    stream.close()
-    damaged = decompress(io.BytesIO(packed[:-20]))
-    with pytest.raises(ImageError):
-        damaged.read()
-    damaged.close()
+SKIPPABLE = b"\x53\x2a\x4d\x18" + (4).to_bytes(4, "little") + b"toc!"
+SQUEEZED = zstd.compress(DATA)
 
 
 @pytest.mark.parametrize(
-    "packed", [gzip.compress(DATA)[:-10], gzip.compress(DATA)[:100] + b"xxxx" * 9, b"\x1f\x8bnonsense"]
+    ("packed", "data"),
+    [
+        (SQUEEZED, DATA),
+        (SQUEEZED + SQUEEZED, DATA + DATA),
+        (SQUEEZED + SKIPPABLE, DATA),
+        (SKIPPABLE + SQUEEZED, DATA),
+        (zstd.compress(b""), b""),
+    ],
+    ids=["a frame", "two frames", "a table at the end", "a frame to skip first", "empty"],
+)
+def test_zstd_is_read(packed: bytes, data: bytes):
+    stream = decompress(io.BytesIO(packed))
+    assert stream.read() == data
+    assert stream.read(1) == b""
+
+
+@pytest.mark.needs("zstd")
+def test_zstd_and_its_program_read_each_other():
+    theirs = subprocess.run(("zstd", "-q", "-c", "--long=27"), input=DATA, capture_output=True, check=True).stdout
+    assert decompress(io.BytesIO(theirs)).read() == DATA
+    sink = io.BytesIO()
+    squeeze = zstandard(sink, 3)
+    squeeze.write(DATA)
+    squeeze.finish()
+    back = subprocess.run(("zstd", "-q", "-d", "-c"), input=sink.getvalue(), capture_output=True, check=True)
+    assert back.stdout == DATA
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        gzip.compress(DATA)[:-10],
+        gzip.compress(DATA)[:100] + b"xxxx" * 9,
+        b"\x1f\x8bnonsense",
+        SQUEEZED[:-20],
+        SQUEEZED[:100] + b"xxxx" * 9,
+        b"\x28\xb5\x2f\xfdnonsense",
+        SQUEEZED + b"x",
+    ],
 )
 def test_a_damaged_stream_is_refused(packed):
     with pytest.raises(ImageError):
         decompress(io.BytesIO(packed)).read()
 
 
-def test_a_bomb_is_stopped_while_it_grows():
+def _deflated(data: bytes) -> bytes:
     squeeze = zlib.compressobj(9, zlib.DEFLATED, 31)
-    bomb = squeeze.compress(b"\0" * (64 << 20)) + squeeze.flush()
-    stream = Hashed(decompress(io.BytesIO(bomb)), 8 << 20)
+    return squeeze.compress(data) + squeeze.flush()
+
+
+@pytest.mark.parametrize("squeezed", [_deflated, zstd.compress])
+def test_a_bomb_is_stopped_while_it_grows(squeezed: Callable[[bytes], bytes]):
+    stream = Hashed(decompress(io.BytesIO(squeezed(b"\0" * (64 << 20)))), 8 << 20)
 
     def drain():
         while stream.read(1 << 20):
@@ -90,17 +139,27 @@ def test_a_bomb_is_stopped_while_it_grows():
     assert caught.value.reason == "layer-too-large"
 
 
-def test_compressed_bytes_are_always_the_same():
+def test_a_frame_that_asks_for_more_memory_than_allowed_is_refused():
+    squeeze = zstd.ZstdCompressor(options={zstd.CompressionParameter.window_log: 28})
+    with pytest.raises(ImageError) as caught:
+        decompress(io.BytesIO(squeeze.compress(DATA) + squeeze.flush())).read()
+    assert caught.value.reason == "bad-layer"
+
+
+@pytest.mark.parametrize(("sink_of", "back"), [(sealane_gzip, gzip.decompress), (zstandard, zstd.decompress)])
+def test_compressed_bytes_are_always_the_same(
+    sink_of: Callable[[io.BytesIO, int], Compressed], back: Callable[[bytes], bytes]
+):
     made = []
-    for size in (1000, 77_777):
+    for size in (1000, 77_777, len(DATA)):
         sink = io.BytesIO()
-        squeeze = Gzip(sink, 1)
+        squeeze = sink_of(sink, 1)
         for start in range(0, len(DATA), size):
             squeeze.write(DATA[start : start + size])
         squeeze.finish()
         made.append(sink.getvalue())
-    assert made[0] == made[1]
-    assert gzip.decompress(made[0]) == DATA
+    assert len(set(made)) == 1
+    assert back(made[0]) == DATA
 
 
 class Counted(Reader):
