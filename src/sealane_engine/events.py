@@ -23,8 +23,9 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
+_ENVELOPE = frozenset({"kind", "time", "labels", "traceparent"})
 Listener = Callable[["Event"], None]
 
 
@@ -51,11 +52,18 @@ class Event:
     traceparent: str = ""
 
     def to_json(self) -> str:
+        asked = {"traceparent": self.traceparent} if self.traceparent and self.kind != "log" else {}
         return json.dumps(
-            {"kind": self.kind, "time": round(self.time, 4), "labels": dict(self.labels), **self.data},
+            {"kind": self.kind, "time": round(self.time, 4), "labels": dict(self.labels), **asked, **self.data},
             ensure_ascii=False,
             separators=(",", ":"),
         )
+
+    @classmethod
+    def from_json(cls, told: Mapping[str, Any]) -> Self:
+        """The event that a line of JSON tells of."""
+        data = {name: value for name, value in told.items() if name not in _ENVELOPE}
+        return cls(told["kind"], data, told["labels"], time=told["time"], traceparent=told.get("traceparent", ""))
 
 
 class Events:

@@ -18,11 +18,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
+from sealane.cli.telemetry import exporter
 from sealane.errors import EngineUnavailable, HostLacks, UsageError
 
 if TYPE_CHECKING:
     from sealane.cli.events import Event
     from sealane.cli.options import Options
+    from sealane.cli.otlp import Exporter
     from sealane.cli.progress import Progress
     from sealane.cli.wire import Session
 
@@ -85,8 +87,10 @@ def open_session(options: Options, progress: Progress, *, ahead: tuple[str, ...]
         with contextlib.closing(Session(int(port), token, trace=trace)) as session:
             yield Opened(session, embedded=False, trace=trace)
         return
+    telling = exporter(options.environ)
+    trace = telling.traceparent if telling else trace
     with progress.span("connect"):
-        engine = EngineProcess(options, progress)
+        engine = EngineProcess(options, progress, telling)
         for name in ahead:
             importlib.import_module(name)
         engine.greet()
@@ -103,7 +107,9 @@ class EngineProcess:
     port = 0
     token = ""
 
-    def __init__(self, options: Options, progress: Progress, *, own_stdin: bool = True) -> None:
+    def __init__(
+        self, options: Options, progress: Progress, telling: Exporter | None = None, *, own_stdin: bool = True
+    ) -> None:
         from sealane.cli.events import EventReader
 
         check_machine()
@@ -124,7 +130,8 @@ class EngineProcess:
             raise
         finally:
             os.close(writing)
-        self.events = EventReader(reading, progress.event)
+        self._telling = telling
+        self.events = EventReader(reading, [progress.event, *([telling.event] if telling else [])])
         self._last_lines: deque[str] = deque(maxlen=40)
         self._stderr = threading.Thread(target=self._read_stderr, args=(options.debug,), name="engine-log", daemon=True)
         self._stderr.start()
@@ -148,6 +155,8 @@ class EngineProcess:
                 self.process.wait()
         self.events.finish()
         self._stderr.join(1)
+        if self._telling is not None:
+            self._telling.close()
 
     def _greeting(self) -> tuple[int, str]:
         assert self.process.stdout is not None

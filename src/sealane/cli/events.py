@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 Event = dict[str, Any]
@@ -15,10 +15,10 @@ _LOGS_KEPT = 20_000
 class EventReader:
     """Reads events in a thread until the engine closes its end. `kept` has all of them, logs up to a limit."""
 
-    def __init__(self, descriptor: int, listener: Callable[[Event], None]) -> None:
+    def __init__(self, descriptor: int, listeners: Sequence[Callable[[Event], None]]) -> None:
         self.kept: list[Event] = []
         self._logs = 0
-        self._listener = listener
+        self._listeners = listeners
         self._thread = threading.Thread(target=self._read, args=(descriptor,), name="events", daemon=True)
         self._thread.start()
 
@@ -36,4 +36,5 @@ class EventReader:
                 self._logs += event.get("kind") == "log"
                 if event.get("kind") != "log" or self._logs <= _LOGS_KEPT:
                     self.kept.append(event)
-                self._listener(event)
+                for listener in self._listeners:
+                    listener(event)

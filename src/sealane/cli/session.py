@@ -14,6 +14,7 @@ import sys
 from sealane.cli.engine import EngineProcess
 from sealane.cli.options import Options, take
 from sealane.cli.progress import open_progress
+from sealane.cli.telemetry import exporter
 from sealane.errors import UsageError
 
 HELP = """Start a session for an SDK: prints its port and token as JSON and lives until stdin ends.
@@ -36,7 +37,7 @@ def run(options: Options, words: list[str]) -> int:
     options = read(options, words)
     os.chdir(options.workdir)
     progress = open_progress(options)
-    engine = EngineProcess(options, progress, own_stdin=False)
+    engine = EngineProcess(options, progress, exporter(options.environ), own_stdin=False)
     engine.greet()
     signal.signal(signal.SIGTERM, lambda *_: engine.process.terminate())
     signal.signal(signal.SIGINT, lambda *_: engine.process.terminate())

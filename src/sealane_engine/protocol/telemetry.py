@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64encode
+from dataclasses import dataclass
 from hashlib import sha256
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from sealane_engine.protocol.endpoint import Hooks
 from sealane_engine.protocol.sse import ServerEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from sealane_engine.events import Event, Events
     from sealane_engine.protocol.client import Client
@@ -55,6 +56,19 @@ def traceparent_of(traceparent: str, key: str) -> str:
     return f"00-{trace.trace_id.hex()}-{trace.span_id(key).hex()}-01" if trace.parent else ""
 
 
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Ids are bytes; times are seconds since the epoch, `end` None while it lasts. `failure` is empty when all is well."""
+
+    id: bytes
+    parent: bytes
+    name: str
+    attributes: Mapping[str, Any]
+    start: float
+    end: float | None = None
+    failure: str = ""
+
+
 class Trace:
     """Makes spans and log records of one trace. A span's id follows from its key, so that logs find their span.
 
@@ -73,28 +87,28 @@ class Trace:
     def span_id(self, key: str) -> bytes:
         return sha256(self.trace_id + key.encode()).digest()[:8]
 
-    def span(self, event: Event) -> dict[str, Any] | None:
+    def read(self, event: Event) -> Span | None:
         """A span that begins (it has no end yet), ends, or was answered from the store."""
         data, now = event.data, event.time
         key, name = str(data.get("key", "")), str(data.get("name", ""))
         if event.kind in {"step-start", "service-start"}:
-            return self.spans(self.one(key, name, event, start=now))
+            return self.one(key, name, event, start=now)
         if event.kind == "step-end":
             failure = data.get("error") or (f"exit code: {data['exit_code']}" if data.get("exit_code") else "")
-            return self.spans(self.one(key, name, event, start=now - data["seconds"], end=now, failure=str(failure)))
+            return self.one(key, name, event, start=now - data["seconds"], end=now, failure=str(failure))
         if event.kind == "service-ready":
-            return self.spans(self.one(key, name, event, start=now - data["seconds"], end=now))
+            return self.one(key, name, event, start=now - data["seconds"], end=now)
         if event.kind == "cache" and data.get("verdict") == "hit":
-            return self.spans(self.one(key, name, event, start=now, end=now, cached=True))
+            return self.one(key, name, event, start=now, end=now, cached=True)
         if event.kind == "call":
             name, hit = f"{data['module']}.{data['function']}", data["verdict"] == "hit"
-            return self.spans(self.one(key, name, event, start=now, end=now if hit else None, cached=hit))
+            return self.one(key, name, event, start=now, end=now if hit else None, cached=hit)
         if event.kind == "call-end":
             name, failure = f"{data['module']}.{data['function']}", str(data["error"])
-            return self.spans(self.one(key, name, event, start=now - data["seconds"], end=now, failure=failure))
+            return self.one(key, name, event, start=now - data["seconds"], end=now, failure=failure)
         if event.kind == "image":
             name = f"image {data.get('ref')} from {data.get('origin')}"
-            return self.spans(self.one(f"image {data.get('digest')}", name, event, start=now, end=now))
+            return self.one(f"image {data.get('digest')}", name, event, start=now, end=now)
         return None
 
     def one(
@@ -107,26 +121,32 @@ class Trace:
         end: float | None = None,
         failure: str = "",
         cached: bool = False,
-    ) -> dict[str, Any]:
+    ) -> Span:
         attributes: dict[str, Any] = {"dagger.io/dag.digest": key, **event.labels}
         if cached:
             attributes["dagger.io/dag.cached"] = True
+        return Span(self.span_id(key), self.parent_of(event), name, attributes, start, end, failure)
+
+    def span(self, event: Event) -> dict[str, Any] | None:
+        """The same as OTLP writes it."""
+        found = self.read(event)
+        if found is None:
+            return None
         span: dict[str, Any] = {
             "traceId": base64(self.trace_id),
-            "spanId": base64(self.span_id(key)),
-            "name": name,
+            "spanId": base64(found.id),
+            "name": found.name,
             "kind": "SPAN_KIND_INTERNAL",
-            "startTimeUnixNano": nanoseconds(start),
-            "attributes": pairs(attributes),
+            "startTimeUnixNano": nanoseconds(found.start),
+            "attributes": pairs(found.attributes),
         }
-        if parent := self.parent_of(event):
-            span["parentSpanId"] = base64(parent)
-        if end is not None:
-            span["endTimeUnixNano"] = nanoseconds(end)
-            span["status"] = (
-                {"code": "STATUS_CODE_ERROR", "message": failure} if failure else {"code": "STATUS_CODE_OK"}
-            )
-        return span
+        if found.parent:
+            span["parentSpanId"] = base64(found.parent)
+        if found.end is not None:
+            span["endTimeUnixNano"] = nanoseconds(found.end)
+            failed = {"code": "STATUS_CODE_ERROR", "message": found.failure}
+            span["status"] = failed if found.failure else {"code": "STATUS_CODE_OK"}
+        return self.spans(span)
 
     def spans(self, span: dict[str, Any]) -> dict[str, Any]:
         return {"resourceSpans": [{"resource": {}, "scopeSpans": [{"scope": SCOPE, "spans": [span]}]}]}
@@ -153,7 +173,7 @@ def nanoseconds(seconds: float) -> str:
     return str(int(seconds * 1e9))
 
 
-def pairs(attributes: dict[str, Any]) -> list[dict[str, Any]]:
+def pairs(attributes: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Attributes as OTLP writes them."""
     found = []
     for key, value in attributes.items():
