@@ -14,6 +14,7 @@ import asyncio
 import gc
 import json
 import os
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -59,6 +60,9 @@ def _arguments() -> argparse.ArgumentParser:
     )
     parser.add_argument("--lock", choices=MODES, default="disabled", help="what the lock file decides")
     parser.add_argument("--lock-file", type=Path, help="where base images are pinned")
+    parser.add_argument(
+        "--shell", default="", metavar="COMMAND", help="what runs at the client's terminal where a step has failed"
+    )
     parser.add_argument(
         "--allow",
         action="append",
@@ -116,6 +120,7 @@ async def _serve(options: argparse.Namespace, events: Events) -> None:
         grants=frozenset(options.allow),
         ids=ROOTLESS_RANGE if rootless else ROOT_RANGE,
         registry_wait=options.registry_wait,
+        shell=tuple(shlex.split(options.shell)),
         pins=Pins(read(options.lock_file), options.lock) if options.lock_file else Pins(mode=options.lock),
     )
     async with open_engine(settings, events) as engine:

@@ -14,6 +14,7 @@ publish         ref, digest              an image was pushed, and its tag moved
 service-start   name, host, command      service-ready: seconds; service-end: exit_code
 call            key, module, function, verdict   of a call that is not answered from the store, call-end: seconds, error
 lookup          name, type, address   a name that the step with this address asked for; type is "A", "AAAA", …
+terminal        open, why                a command gets the client's terminal, or has given it back
 warning         message, reason
 """
 

@@ -41,7 +41,7 @@ SYNC_SECONDS = 5.0
 @dataclass(frozen=True, slots=True)
 class Options:
     """How an engine is started. `grants` are what it may do beyond the default: `privileged` steps, publishing
-    images on a base of the catalog (`catalog:NAME`, `catalog:*`). `pins` are the base images that a project has locked;
+    images on a base of the catalog (`catalog:NAME`, `catalog:*`). `shell` is what runs where a step has failed, if any. `pins` are the base images that a project has locked;
     `registry_wait` is for how many seconds a busy registry is waited for.
     """
 
@@ -52,6 +52,7 @@ class Options:
     ids: IdRange = ROOT_RANGE
     pins: Pins = field(default_factory=Pins)
     registry_wait: float = SECONDS
+    shell: tuple[str, ...] = ()
 
 
 class Engine:
@@ -201,6 +202,7 @@ async def open_engine(options: Options, events: Events) -> AsyncIterator[Engine]
         engine.solver = Solver(engine.store, engine.images, events)
         engine.steps = Steps(engine.store, backend, engine.network, engine.services, preparer, events, engine.nested)
         engine.solver.steps = engine.steps
+        engine.steps.shell = options.shell
         engine.resolver = ApiResolver(engine, Table())
         # The same in every session: stored answers of functions name what is the caller's.
         engine.main = engine.new_client(

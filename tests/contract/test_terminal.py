@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import select
 import tarfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import dagger
@@ -86,6 +88,88 @@ def test_without_a_terminal_there_is_an_error(shared_home: Path, monkeypatch: py
 
         with pytest.raises(dagger.QueryError, match="no terminal"):
             client(work)
+
+
+@pytest.fixture
+def interactive(
+    shared_home: Path, terminal: tuple[int, str], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[str], None]]:
+    """Makes the client's session one where a failed step opens that shell."""
+    with ExitStack() as stack:
+
+        def start(shell: str) -> None:
+            environ = {"SEALANE_TERMINAL": terminal[1], **os.environ}
+            found = stack.enter_context(session(shared_home, environ, "--shell", shell))
+            for name in ("DAGGER_SESSION_PORT", "DAGGER_SESSION_TOKEN"):
+                monkeypatch.setenv(name, found[name])
+
+        yield start
+
+
+def test_a_failed_step_opens_a_shell_with_what_it_left_and_its_services_up(
+    client: Client, terminal: tuple[int, str], interactive: Callable[[str], None]
+):
+    interactive("/bin/bash")
+    ours, _ = terminal
+    os.write(ours, b"cat /left; echo $FROM; pwd; exec 3<>/dev/tcp/web/8080 && echo web-is-$((40+2))-up; exit\n")
+
+    async def work(dag: dagger.Client) -> object:
+        served = dag.directory().with_new_file("index.html", "hello")
+        web = (
+            dag.container()
+            .from_("python:3.11-slim")
+            .with_directory("/srv", served)
+            .with_workdir("/srv")
+            .with_exposed_port(8080)
+            .as_service(args=["python", "-m", "http.server", "8080"])
+        )
+        failing = (
+            dag.container()
+            .from_("debian:bookworm")
+            .with_service_binding("web", web)
+            .with_env_variable("FROM", f"the-{time.time_ns()}-step")
+            .with_workdir("/work")
+            .with_exec(["sh", "-c", "echo what-the-step-left > /left; exit 7"])
+        )
+        with pytest.raises(dagger.ExecError) as caught:
+            await failing.sync()
+        return caught.value.exit_code
+
+    assert client(work) == 7
+    seen = read_until(ours, b"web-is-42-up")
+    for each in (b"what-the-step-left", b"-step", b"/work"):
+        assert each in seen
+
+
+def test_a_step_that_may_fail_opens_none(client: Client, interactive: Callable[[str], None]):
+    interactive("/bin/sh")
+
+    async def work(dag: dagger.Client) -> object:
+        failing = dag.container().from_(IMAGE).with_env_variable("NOW", str(time.time_ns()))
+        return await failing.with_exec(["false"], expect=dagger.ReturnType.ANY).exit_code()
+
+    assert client(work) == 1
+
+
+@pytest.mark.parametrize(("shell", "tty"), [("/nowhere/sh", None), ("/bin/sh", "/dev/null")])
+def test_without_that_shell_or_a_terminal_the_failure_is_told_all_the_same(
+    client: Client,
+    interactive: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+    shell: str,
+    tty: str | None,
+):
+    if tty:
+        monkeypatch.setenv("SEALANE_TERMINAL", tty)
+    interactive(shell)
+
+    async def work(dag: dagger.Client) -> object:
+        failing = dag.container().from_(IMAGE).with_env_variable("NOW", str(time.time_ns()))
+        with pytest.raises(dagger.ExecError) as caught:
+            await failing.with_exec(["sh", "-c", "exit 5"]).sync()
+        return caught.value.exit_code
+
+    assert client(work) == 5
 
 
 def test_an_image_is_loaded_under_its_name(connect: Connect, tools: Path):

@@ -121,6 +121,7 @@ class EngineProcess:
             *("--events-fd", str(writing)),
             *("--workdir", str(Path.cwd())),
             *lock_words(options),
+            *(("--shell", options.interactive_command) if options.interactive else ()),
             *(word for grant in options.environ.get("SEALANE_ALLOW", "").split() for word in ("--allow", grant)),
         ]
         try:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sealane.cli.progress import failed, titled
+from sealane.cli.progress import failed, lent, titled
 
 if TYPE_CHECKING:
     from rich.live import Live as RichLive
@@ -38,6 +38,7 @@ class Live:
         self._running: dict[str, _Running] = {}
         self._live: RichLive | None = None
         self._hits: set[str] = set()
+        self._waiting: list[str] | None = None  # what is shown when a command has given the terminal back
         self._closed = False
 
     @contextlib.contextmanager
@@ -68,6 +69,8 @@ class Live:
                 self._finish(key, self._running[key], "✘" if bad else "✔", "red" if bad else "green", tail=bad)
             elif kind == "cache" and event.get("verdict") == "hit":
                 self._hits.add(key)
+            elif kind == "terminal":
+                self._lend(lent(event)) if event.get("open") else self._take_back()
             elif kind == "warning":
                 self._print(f"[yellow]warning:[/] {_escape(str(event.get('message')))}")
 
@@ -92,11 +95,29 @@ class Live:
                     self._print(f"  [red]┃[/] {_escape(line)}")
             self._draw()
 
+    def _lend(self, why: str) -> None:
+        if self._live is not None:
+            self._live.stop()
+        if why:
+            self._print(_escape(why))
+            self._screen().stop()
+        self._waiting = []
+
+    def _take_back(self) -> None:
+        waiting, self._waiting = self._waiting or [], None
+        if self._live is not None:
+            self._live.start()
+        for markup in waiting:
+            self._print(markup)
+
     def _draw(self) -> None:
-        if not self._closed:
+        if not self._closed and self._waiting is None:
             self._screen()
 
     def _print(self, markup: str) -> None:
+        if self._waiting is not None:
+            self._waiting.append(markup)
+            return
         self._screen().console.print(markup, highlight=False, soft_wrap=True)
 
     def _screen(self) -> RichLive:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import dataclass, field, replace
 
 from sealane.errors import UsageError
@@ -18,8 +19,8 @@ GLOBAL_FLAGS = (
     ("auto-apply", "y", "bool", "Automatically apply changes when a changeset is returned", ""),
     ("debug", "d", "bool", "Show debug logs and full verbosity", ""),
     ("engine", "", "string", "Engine to run on (embedded, dagger)", '"embedded"'),
-    ("interactive", "i", "bool", "", ""),
-    ("interactive-command", "", "string", "", ""),
+    ("interactive", "i", "bool", "Spawn a terminal on container exec failure", ""),
+    ("interactive-command", "", "string", "Change the default command for interactive mode", '"/bin/sh"'),
     (
         "lock",
         "",
@@ -42,7 +43,7 @@ _VALUES = {
     "--workdir": "workdir",
     "--engine": "engine",
     "--lock": "lock",
-    "--interactive-command": "",
+    "--interactive-command": "interactive_command",
     "--x-release": "",
 }
 _COUNTS = {"-v": "verbose", "--verbose": "verbose", "-q": "quiet", "--quiet": "quiet"}
@@ -53,8 +54,8 @@ _BOOLS = {
     "--debug": "debug",
     "-y": "auto_apply",
     "--auto-apply": "auto_apply",
-    "-i": "",
-    "--interactive": "",
+    "-i": "interactive",
+    "--interactive": "interactive",
     "-w": "",
     "--web": "",
     "-E": "",
@@ -75,6 +76,8 @@ class Options:
     silent: bool = False
     debug: bool = False
     auto_apply: bool = False
+    interactive: bool = False
+    interactive_command: str = "/bin/sh"
     lock: str = ""
     locked: bool = False
     environ: dict[str, str] = field(default_factory=lambda: dict(os.environ))
@@ -174,4 +177,8 @@ def _checked(options: Options) -> Options:
         raise UsageError(f'unknown lock mode "{options.lock}"', reason="unknown-lock", hint=f"Use {', '.join(LOCK)}.")
     if options.progress not in PROGRESS:
         raise UsageError(f'unknown progress type "{options.progress}"', reason="unknown-progress")
+    try:
+        shlex.split(options.interactive_command)
+    except ValueError as error:
+        raise UsageError(f"cannot parse interactive command: {error}", reason="bad-interactive-command") from None
     return options

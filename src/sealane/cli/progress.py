@@ -56,7 +56,8 @@ class Silent:
         yield
 
     def event(self, event: Event) -> None:
-        pass
+        if event.get("kind") == "terminal" and (why := lent(event)):
+            print(why, file=sys.stderr)
 
     def close(self) -> None:
         pass
@@ -118,6 +119,8 @@ class Plain:
             self._line(number, f"{name} {'ERROR' if failed(event) else 'DONE'} [{took:.1f}s]")
             if failed(event):
                 self._line(number, f"! {event.get('error') or 'exit code: ' + str(event.get('exit_code'))}")
+        elif kind == "terminal" and (why := lent(event)):
+            self._line(self._number(), why)
         elif kind == "service-start":
             number, name = self._number(), f"service {titled(event)}"
             self._steps[key] = (number, name, time.monotonic())
@@ -166,6 +169,12 @@ def titled(event: dict[str, Any]) -> str:
     stage = (event.get("labels") or {}).get("sealane.stage")
     name = str(event.get("name") or "step")
     return f"[{stage}] {name}" if stage else name
+
+
+def lent(event: Event) -> str:
+    """Why a command gets the terminal, where it is not what was asked for."""
+    why = str(event.get("why", ""))
+    return f"{why}: a shell in what it has left; leave it (exit) to go on" if why and event.get("open") else ""
 
 
 def failed(event: dict[str, Any]) -> bool:

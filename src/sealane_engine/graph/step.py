@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
@@ -79,6 +80,9 @@ class Steps:
         self._preparer = preparer
         self._events = events
         self._nested = nested
+        self.shell: tuple[str, ...] = ()
+        """What runs at the client's terminal where a step has failed; nothing when it is empty."""
+        self._terminal = asyncio.Lock()  # there is one
 
     async def run(self, step: Exec, key: str, solver: Solver, asker: Asker) -> StepResult:
         """Run a step and keep what it left. Raises ExecError when its exit code isn't one that it expects."""
@@ -90,7 +94,11 @@ class Steps:
             self._events.emit("step-start", asker, key=key, name=name)
             ended, capture, seconds = await bound.unless_ended(self._execute(prepared, key, asker, stack, nested))
             self._events.emit("step-end", asker, key=key, name=name, seconds=seconds, exit_code=ended.code)
-            self._check(step, ended.code, capture)
+            try:
+                self._check(step, ended.code, capture)
+            except ExecError:
+                await self._look_around(prepared, f"{name}: exit code: {ended.code}", asker, stack, nested)
+                raise
             return await asyncio.to_thread(self._commit, step, key, prepared, ended, capture)
 
     async def hold(
@@ -123,12 +131,40 @@ class Steps:
             env = (("TERM", os.environ.get("TERM", "xterm")),)
             bound = await self._services.bind(step.bindings, solver, asker, stack)
             prepared = await self._prepare(step, "terminal", solver, asker, stack, nested, env, bound)
+            return await self._at_terminal(prepared, "", asker, stack, nested)
 
-            async def run(terminal: int) -> int:
-                process = await self._start(prepared, (terminal, terminal, terminal), stack, nested)
-                return (await process.wait()).code
+    async def _look_around(
+        self, prepared: Prepared, what: str, asker: Asker, stack: AsyncExitStack, nested: Nested | None
+    ) -> None:
+        """The shell in what a failed step has left: its files and mounts as they are, its services still up."""
+        if not self.shell:
+            return
+        command = prepared.plan.command
+        env = tuple(pair for pair in command.env if pair[0] != "TERM")
+        again = replace(command, args=self.shell, env=(*env, ("TERM", os.environ.get("TERM", "xterm"))))
+        inside = replace(prepared, plan=replace(prepared.plan, command=again), stdin=b"")
+        for staging in (prepared.staging, *prepared.mount_stagings.values()):
+            # The kernel's mark on what a volatile mount has left: it mounts that again only without it.
+            shutil.rmtree(staging.path / "work/work/incompat", ignore_errors=True)
+        try:
+            await self._at_terminal(inside, what, asker, stack, nested)
+        except EngineError as error:  # no terminal, no such shell: the step's own failure is what counts
+            said = f"no shell in the failed step: {error.message}"
+            self._events.emit("warning", asker, message=said, reason="no-shell")
 
-            return await at_terminal(run)
+    async def _at_terminal(
+        self, prepared: Prepared, why: str, asker: Asker, stack: AsyncExitStack, nested: Nested | None
+    ) -> int:
+        async def run(terminal: int) -> int:
+            process = await self._start(prepared, (terminal, terminal, terminal), stack, nested)
+            return (await process.wait()).code
+
+        async with self._terminal:
+            self._events.emit("terminal", asker, open=True, why=why)
+            try:
+                return await at_terminal(run)
+            finally:
+                self._events.emit("terminal", asker, open=False, why=why)
 
     async def _prepare(
         self,
