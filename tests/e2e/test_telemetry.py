@@ -122,10 +122,11 @@ def test_a_command_is_told_the_span_that_it_runs_in(environ: dict[str, str]):
     [
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}, "telemetry: not all of it could be sent"),
         ({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "only http/protobuf is spoken here"),
+        ({"OTEL_BSP_MAX_QUEUE_SIZE": "-1"}, "an OTEL_ variable can't be read"),
         ({"OTEL_SDK_DISABLED": "true"}, ""),
         ({"OTEL_TRACES_EXPORTER": "none", "OTEL_LOGS_EXPORTER": "none"}, ""),
     ],
-    ids=["gone", "another protocol", "disabled", "none"],
+    ids=["gone", "another protocol", "no size", "disabled", "none"],
 )
 def test_a_collector_that_is_not_reached_costs_the_run_nothing(
     environ: dict[str, str], more: dict[str, str], says: str
@@ -137,6 +138,15 @@ def test_a_collector_that_is_not_reached_costs_the_run_nothing(
     assert says in done.stderr
     assert len(done.stderr.splitlines()) == (0 if not says else 2 if "PROTOCOL" in done.stderr else 1)
     assert (seen.spans, seen.logs) == ([], [])
+
+
+def test_what_opentelemetry_finds_wrong_is_told_once(environ: dict[str, str]):
+    with collector() as seen:
+        more = {"OTEL_EXPORTER_OTLP_ENDPOINT": seen.url, "OTEL_EXPORTER_OTLP_TIMEOUT": "soon"}
+        done = ask(environ | more)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.splitlines() == ["telemetry: Invalid timeout value 'soon', using default of 10 seconds"]
+    assert "sealane query" in {span.name for span in seen.spans}
 
 
 def test_a_collector_that_does_not_answer_is_not_waited_for_long(environ: dict[str, str]):

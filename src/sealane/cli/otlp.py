@@ -72,10 +72,11 @@ class Exporter:
         ending.start()
         ending.join(_SECONDS)
         self._complaints.close()
-        said = self._complaints.said
-        if said or ending.is_alive():
-            why = said[-1] if said else f"no answer in {_SECONDS:.0f} s"
-            print(f"telemetry: not all of it could be sent ({why})", file=sys.stderr)
+        said = [*self._complaints.said[-1:]]
+        if ending.is_alive():
+            said.insert(0, f"not all of it could be sent in {_SECONDS:.0f} s")
+        if said:
+            print(f"telemetry: {': '.join(said)}", file=sys.stderr)
 
     def _shutdown(self) -> None:
         for sender in (self._spans, self._logs):

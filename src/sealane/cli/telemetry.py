@@ -21,7 +21,11 @@ def exporter(environ: Mapping[str, str]) -> Exporter | None:
         return None
     from sealane.cli.otlp import Exporter
 
-    return Exporter(environ, signals)
+    try:
+        return Exporter(environ, signals)
+    except ValueError as error:  # OpenTelemetry's SDK reads its variables itself
+        print(f"telemetry: nothing is sent: an OTEL_ variable can't be read: {error}", file=sys.stderr)
+        return None
 
 
 def _wanted(environ: Mapping[str, str], signal: str) -> bool:
